@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * broker: the embedded AMQP 1.0 broker.
+ *
+ * Flow:      publisher's link -> topic -> local subscriber and subscribers' queues -> links
+ * Thread:    loop thread
+ * Ownership: owns listeners, connections and queues
+ * Bounds:    connections, frames of 64 KiB, messages of 16 MiB, bytes queued per subscriber
+ *            (then its oldest go, counted, and a notice tells it), 10 s for a handshake
+ * Invariant: per subscriber, messages in == sent + dropped + queued; a publisher never waits for a
+ *            slow subscriber; where a local subscriber is set, a batch is accepted only when that
+ *            one has settled it
+ *
+ * A subscriber's source address is a pattern (`*` one level, `#` any number). The last `status`
+ * message of each job is kept and given to late subscribers first. On loopback the peer's uid must
+ * be ours (from /proc/net/tcp, or SO_PEERCRED on a unix socket).
+ */
+#ifndef JEM_BROKER_CLIENT_BROKER_H
+#define JEM_BROKER_CLIENT_BROKER_H
+
+#include "broker-client/message.h"
+#include "common/err.h"
+
+#include <uv.h>
+
+struct jem_broker;
+
+struct jem_broker_options {
+	uv_loop_t *loop;
+	size_t queue_bytes;      /* per subscriber; 0: 8 MiB */
+	unsigned connections;    /* at most; 0: 64 */
+	const char *credentials; /* path: users and passwords asked from peers, or NULL */
+};
+
+struct jem_broker_stats {
+	uint64_t connections;
+	uint64_t messages_in;
+	uint64_t messages_out;
+	uint64_t messages_dropped; /* from full queues */
+	uint64_t bytes_queued;
+};
+
+int jem_broker_create(const struct jem_broker_options *options, struct jem_broker **ret);
+
+/* "HOST:PORT", "amqp://HOST:PORT" or "unix:PATH". Port 0 takes a free one, see jem_broker_address. */
+int jem_broker_listen(struct jem_broker *broker, const char *address, struct jem_err *err);
+/* A listening socket made by somebody else; the broker owns it from now on. */
+int jem_broker_listen_fd(struct jem_broker *broker, int fd, struct jem_err *err);
+/* The URL of the i-th listener, NULL beyond. */
+const char *jem_broker_url(const struct jem_broker *broker, size_t i);
+
+/*
+ * The in-process subscriber to everything that is published. It must call jem_broker_settle once
+ * for every message, now or later; the publisher's delivery is settled with that outcome.
+ */
+typedef uint64_t jem_broker_ticket;
+typedef void (*jem_broker_local_fn)(void *arg, const struct jem_message *message,
+				    jem_broker_ticket ticket);
+void jem_broker_set_local(struct jem_broker *broker, jem_broker_local_fn on_message, void *arg);
+void jem_broker_settle(struct jem_broker *broker, jem_broker_ticket ticket,
+		       enum jem_outcome outcome);
+
+/* Called with the number of open connections whenever it changes. */
+void jem_broker_on_connections(struct jem_broker *broker, void (*fn)(void *arg, unsigned count),
+			       void *arg);
+
+struct jem_broker_stats jem_broker_stats(const struct jem_broker *broker);
+
+/* Stops listening, closes connections in order within `timeout_ms`, then frees and calls back. */
+void jem_broker_close(struct jem_broker *broker, uint64_t timeout_ms, void (*on_closed)(void *arg),
+		      void *arg);
+
+#endif

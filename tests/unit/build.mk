@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# tests/unit/test_<module>.c tests one module; check.[ch] is their common ground.
+check_LIBRARIES += libcheck.a
+libcheck_a_SOURCES = %D%/check.c %D%/check.h
+
+# common
+UNIT_TESTS += %D%/test_name %D%/test_json
+%C%_test_name_SOURCES = %D%/test_name.c
+%C%_test_name_LDADD = libcheck.a libcommon.a
+%C%_test_json_SOURCES = %D%/test_json.c
+%C%_test_json_LDADD = libcheck.a libcommon.a -lm
+
+# daemon
+
+# broker-client
+
+# receiver
+
+# tools
+
+check_PROGRAMS += $(UNIT_TESTS)
