@@ -26,8 +26,6 @@ TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.dirna
 BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
 LONG = bool(os.environ.get("JEM_TEST_LONG"))
 REQUIRE_ALL = bool(os.environ.get("JEM_TEST_REQUIRE_ALL"))
-# Programs find their helpers in the build tree, not where they would be installed.
-os.environ["JEM_LIBEXECDIR"] = BUILD
 
 _cases = []
 _children = []
