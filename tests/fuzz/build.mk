@@ -1,1 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
+# One target per parser: fuzz_<parser>.c has LLVMFuzzerTestOneInput, corpus/<parser>/ its seeds.
+# `make check` replays them with their mutations; --enable-fuzzing (clang) links libFuzzer instead:
+#	mkdir new; tests/fuzz/fuzz_url new ../tests/fuzz/corpus/url     (finds go into the first folder)
+#
+# A target adds
+#	FUZZ_TESTS += %D%/fuzz_url
+#	%C%_fuzz_url_SOURCES = %D%/fuzz_url.c
+#	%C%_fuzz_url_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
+if FUZZING
+FUZZ_MAIN = @FUZZ_ENGINE@
+else
+check_LIBRARIES += libreplay.a
+libreplay_a_SOURCES = %D%/replay.c
+FUZZ_MAIN = libreplay.a
+endif
+EXTRA_DIST += %D%/replay.c %D%/corpus
+
+# common
+
+# broker-client
+FUZZ_TESTS += %D%/fuzz_url
+%C%_fuzz_url_SOURCES = %D%/fuzz_url.c
+%C%_fuzz_url_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
+
+# daemon
+
+# receiver
+
+# tools
+
+check_PROGRAMS += $(FUZZ_TESTS)

@@ -13,6 +13,9 @@ UNIT_TESTS += %D%/test_name %D%/test_json
 # daemon
 
 # broker-client
+UNIT_TESTS += %D%/test_url
+%C%_test_url_SOURCES = %D%/test_url.c
+%C%_test_url_LDADD = libcheck.a libbroker-client.a libcommon.a
 
 # receiver
 
