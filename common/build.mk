@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What stands under every layer. The launcher links it too: objects without foreign libraries.
 noinst_LIBRARIES += libcommon.a
-libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCRE2_CFLAGS) $(INIH_CFLAGS)
+libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS) $(INIH_CFLAGS)
 libcommon_a_SOURCES = \
 	%D%/account.h \
 	%D%/batch.h \
@@ -10,9 +10,11 @@ libcommon_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/config.def %D%/config.h %D%/config_file.h \
 	%D%/err.c %D%/err.h \
+	%D%/identity.c %D%/identity.h \
 	%D%/json_reader.c %D%/json_reader.h \
 	%D%/json_writer.c %D%/json_writer.h \
 	%D%/kind.c %D%/kind.h \
+	%D%/launch_link.c %D%/launch_link.h \
 	%D%/log.c %D%/log.h \
 	%D%/name.c %D%/name.h \
 	%D%/record.c %D%/record.h \
