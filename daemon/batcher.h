@@ -62,6 +62,10 @@ void jem_batcher_cancel(struct jem_batcher *batcher);
 void jem_batcher_drop(struct jem_batcher *batcher, enum jem_kind kind, enum jem_cause cause,
 		      uint64_t n);
 
+/* Counts records that were lost after they left us (queue, spool, broker): told in later heads. */
+void jem_batcher_note_lost(struct jem_batcher *batcher, enum jem_kind kind, enum jem_cause cause,
+			   uint64_t n);
+
 /* Sends what is held, of one kind or of all. */
 void jem_batcher_flush(struct jem_batcher *batcher, enum jem_kind kind);
 void jem_batcher_flush_all(struct jem_batcher *batcher);

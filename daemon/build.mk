@@ -1,3 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The worker-node daemon: sources -> records -> batches -> spool -> publisher.
-EXTRA_DIST += %D%/worker.h %D%/batcher.h
+noinst_LIBRARIES += libdaemon.a
+libdaemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+libdaemon_a_SOURCES = \
+	%D%/batcher.c %D%/batcher.h \
+	%D%/job.c %D%/job.h \
+	%D%/notify.c %D%/notify.h \
+	%D%/publisher.c %D%/publisher.h
+EXTRA_DIST += %D%/worker.h
