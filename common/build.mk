@@ -16,6 +16,7 @@ libcommon_a_SOURCES = \
 	%D%/kind.c %D%/kind.h \
 	%D%/launch_link.c %D%/launch_link.h \
 	%D%/log.c %D%/log.h \
+	%D%/metric.c %D%/metric.h \
 	%D%/name.c %D%/name.h \
 	%D%/record.c %D%/record.h \
 	%D%/redact.h \

@@ -9,6 +9,9 @@ UNIT_TESTS += %D%/test_name %D%/test_json
 %C%_test_name_LDADD = libcheck.a libcommon.a
 %C%_test_json_SOURCES = %D%/test_json.c
 %C%_test_json_LDADD = libcheck.a libcommon.a -lm
+UNIT_TESTS += %D%/test_metric
+%C%_test_metric_SOURCES = %D%/test_metric.c
+%C%_test_metric_LDADD = libcheck.a libcommon.a
 
 # daemon
 
