@@ -11,6 +11,7 @@ libcommon_a_SOURCES = \
 	%D%/config.def %D%/config.h %D%/config_file.h \
 	%D%/err.c %D%/err.h \
 	%D%/identity.c %D%/identity.h \
+	%D%/job_id.c %D%/job_id.h \
 	%D%/json_reader.c %D%/json_reader.h \
 	%D%/json_writer.c %D%/json_writer.h \
 	%D%/kind.c %D%/kind.h \

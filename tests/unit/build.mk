@@ -13,6 +13,10 @@ UNIT_TESTS += %D%/test_metric
 %C%_test_metric_SOURCES = %D%/test_metric.c
 %C%_test_metric_LDADD = libcheck.a libcommon.a
 
+UNIT_TESTS += %D%/test_job_id
+%C%_test_job_id_SOURCES = %D%/test_job_id.c
+%C%_test_job_id_LDADD = libcheck.a libcommon.a
+
 # daemon
 
 # broker-client
