@@ -6,5 +6,7 @@ libbroker_client_a_SOURCES = \
 	%D%/broker.h \
 	%D%/client.h \
 	%D%/message.h \
+	%D%/wire/amqp_value.c %D%/wire/amqp_value.h \
+	%D%/wire/message_codec.c %D%/wire/message_codec.h \
 	%D%/wire/url.c %D%/wire/url.h
 BROKER_CLIENT_LIBS = libbroker-client.a libcommon.a $(PROTON_LIBS) $(UV_LIBS)

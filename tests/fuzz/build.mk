@@ -4,7 +4,7 @@
 #	mkdir new; tests/fuzz/fuzz_url new ../tests/fuzz/corpus/url     (finds go into the first folder)
 #
 # A target adds
-#	FUZZ_TESTS += %D%/fuzz_url
+#	FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message
 #	%C%_fuzz_url_SOURCES = %D%/fuzz_url.c
 #	%C%_fuzz_url_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
 if FUZZING
@@ -19,9 +19,11 @@ EXTRA_DIST += %D%/replay.c %D%/corpus
 # common
 
 # broker-client
-FUZZ_TESTS += %D%/fuzz_url
+FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message
 %C%_fuzz_url_SOURCES = %D%/fuzz_url.c
 %C%_fuzz_url_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
+%C%_fuzz_amqp_message_SOURCES = %D%/fuzz_amqp_message.c
+%C%_fuzz_amqp_message_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
 
 # daemon
 

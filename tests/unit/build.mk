@@ -20,9 +20,12 @@ UNIT_TESTS += %D%/test_job_id
 # daemon
 
 # broker-client
-UNIT_TESTS += %D%/test_url
+UNIT_TESTS += %D%/test_url %D%/test_message_codec
 %C%_test_url_SOURCES = %D%/test_url.c
 %C%_test_url_LDADD = libcheck.a libbroker-client.a libcommon.a
+%C%_test_message_codec_SOURCES = %D%/test_message_codec.c
+%C%_test_message_codec_CPPFLAGS = $(AM_CPPFLAGS) $(PROTON_CFLAGS)
+%C%_test_message_codec_LDADD = libcheck.a $(BROKER_CLIENT_LIBS)
 
 # receiver
 
