@@ -8,7 +8,13 @@ libcommon_a_SOURCES = \
 	%D%/buf.c %D%/buf.h \
 	%D%/cleanup.h \
 	%D%/clock.c %D%/clock.h \
-	%D%/config.def %D%/config.h %D%/config_file.h \
+	%D%/config.c %D%/config.def %D%/config.h \
+	%D%/config_args.c \
+	%D%/config_env.c \
+	%D%/config_file.h \
+	%D%/config_help.c \
+	%D%/config_internal.h \
+	%D%/config_value.c %D%/config_value.h \
 	%D%/err.c %D%/err.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/job_id.c %D%/job_id.h \

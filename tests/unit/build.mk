@@ -16,6 +16,9 @@ UNIT_TESTS += %D%/test_metric
 UNIT_TESTS += %D%/test_job_id
 %C%_test_job_id_SOURCES = %D%/test_job_id.c
 %C%_test_job_id_LDADD = libcheck.a libcommon.a
+UNIT_TESTS += %D%/test_config
+%C%_test_config_SOURCES = %D%/test_config.c
+%C%_test_config_LDADD = libcheck.a libcommon.a
 
 # daemon
 
