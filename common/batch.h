@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/json_reader.h"
+#include "common/json_writer.h"
 #include "common/name.h"
 
 #define JEM_RECORD_SPLIT   (48u << 10)
@@ -56,6 +57,11 @@ struct jem_batch {
 	char body[]; /* len bytes */
 };
 
+/* The head alone. The reason of a refusal begins with the path of the field: ".src.job: ...". */
+void jem_head_write_json(const struct jem_head *head, struct jem_json *json);
+int jem_head_read_json(const struct jem_json_doc *doc, uint32_t token, struct jem_head *ret,
+		       struct jem_err *err);
+
 /* Writes a complete JSON body: the head around `records`, the comma-separated record texts. */
 void jem_batch_encode_json(const struct jem_head *head, const char *records, size_t len,
 			   struct jem_buf *ret);
@@ -68,10 +74,35 @@ void jem_batch_message_id(const struct jem_head *head, char ret[JEM_TOPIC_MAX]);
 /*
  * Reads a JSON body strictly: every field of the head of its type and in range, names valid, `n`
  * the number of records, each record an object with a `dt_ns` and no reserved name (t, epoch, seq,
- * i). On success `doc` holds the whole text and *records the token of the record array.
- * -EBADMSG with the reason for anything else.
+ * i), parts whole. Unknown fields are allowed, the same field twice is not. On success `doc` holds
+ * the whole text and *records the token of the record array. -EBADMSG with the reason for anything
+ * else, -ENOMEM.
  */
 int jem_batch_decode_json(const char *body, size_t len, struct jem_json_doc *doc,
 			  struct jem_head *head, uint32_t *records, struct jem_err *err);
+
+/* Numbers stay below this, so that every JSON reader holds them exactly (RFC 8259 section 6). */
+#define JEM_NUMBER_MAX ((1ull << 53) - 1)
+/* More parts than a record of the largest size has. */
+#define JEM_PARTS_MAX 1024
+
+/*
+ * Checks one record: what jem_batch_decode_json checks of each. For the text of a record that was
+ * joined from its parts, whose time is the one of part 0.
+ */
+int jem_batch_check_record(const struct jem_json_doc *doc, uint32_t record, struct jem_err *err);
+
+/* `dt_ns` of a checked record. */
+uint64_t jem_batch_record_dt(const struct jem_json_doc *doc, uint32_t record);
+
+struct jem_record_part {
+	uint32_t part;
+	uint32_t parts;
+	uint32_t json; /* token of the text */
+};
+
+/* Whether a checked record is a part of a larger one. */
+bool jem_batch_record_part(const struct jem_json_doc *doc, uint32_t record,
+			   struct jem_record_part *ret);
 
 #endif

@@ -4,7 +4,7 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS) $(INIH_CFLAGS)
 libcommon_a_SOURCES = \
 	%D%/account.h \
-	%D%/batch.h \
+	%D%/batch.c %D%/batch.h %D%/batch_head.c \
 	%D%/buf.c %D%/buf.h \
 	%D%/cleanup.h \
 	%D%/clock.c %D%/clock.h \
@@ -26,5 +26,5 @@ libcommon_a_SOURCES = \
 	%D%/metric.c %D%/metric.h \
 	%D%/name.c %D%/name.h \
 	%D%/record.c %D%/record.h \
-	%D%/redact.h \
+	%D%/redact.c %D%/redact.h \
 	%D%/utf8.c %D%/utf8.h

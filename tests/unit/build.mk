@@ -19,6 +19,12 @@ UNIT_TESTS += %D%/test_job_id
 UNIT_TESTS += %D%/test_config
 %C%_test_config_SOURCES = %D%/test_config.c
 %C%_test_config_LDADD = libcheck.a libcommon.a
+UNIT_TESTS += %D%/test_batch
+%C%_test_batch_SOURCES = %D%/test_batch.c
+%C%_test_batch_LDADD = libcheck.a libcommon.a -lm
+UNIT_TESTS += %D%/test_redact
+%C%_test_redact_SOURCES = %D%/test_redact.c
+%C%_test_redact_LDADD = libcheck.a libcommon.a $(PCRE2_LIBS)
 
 # daemon
 
