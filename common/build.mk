@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What stands under every layer. The launcher links it too: objects without foreign libraries.
 noinst_LIBRARIES += libcommon.a
-libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS) $(INIH_CFLAGS)
+libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS)
 libcommon_a_SOURCES = \
 	%D%/account.h \
 	%D%/batch.c %D%/batch.h %D%/batch_head.c \
@@ -11,7 +11,7 @@ libcommon_a_SOURCES = \
 	%D%/config.c %D%/config.def %D%/config.h \
 	%D%/config_args.c \
 	%D%/config_env.c \
-	%D%/config_file.h \
+	%D%/config_file.c %D%/config_file.h \
 	%D%/config_help.c \
 	%D%/config_internal.h \
 	%D%/config_value.c %D%/config_value.h \
