@@ -28,3 +28,9 @@ check-quick:
 	@$(MAKE) check TESTS='$(UNIT_TESTS) $(FUZZ_TESTS)'
 check-long: $(check_PROGRAMS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@JEM_TEST_LONG=1 $(MAKE) check-line TESTS='$(LONG_TESTS)'
+
+# What needs no build: format, layers, shell scripts.
+.PHONY: check-gates
+check-gates:
+	cd $(srcdir) && clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
+	cd $(srcdir) && shellcheck bootstrap .ci/run examples/analysis/run.sh
