@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/worker.h"
+
+#include "common/identity.h"
+#include "common/launch_link.h"
+#include "common/log.h"
+#include "daemon/batcher.h"
+#include "daemon/job.h"
+#include "daemon/notify.h"
+#include "daemon/publisher.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	CLOSE_MS = 300,          /* for the close frames of the broker's connection */
+	LOST_LAUNCHER_MS = 3000, /* for delivery when the launcher is gone */
+	URLS_MAX = 16,
+};
+
+enum phase {
+	PHASE_RUNNING,
+	PHASE_DRAINING,
+	PHASE_CLOSING
+};
+
+struct worker {
+	const struct jem_worker_options *options;
+	const struct jem_config *config; /* borrowed */
+	uv_loop_t loop;
+	enum phase phase;
+	int exit_status;
+
+	struct jem_identity identity;
+	struct jem_clock clock;
+	char epoch[JEM_EPOCH_SIZE];
+	char boot_id[JEM_BOOT_ID_SIZE];
+
+	/* the stages, in flow order; all owned */
+	struct jem_redactor *redactor;
+	struct jem_publisher *publisher;
+	struct jem_batcher *batcher;
+	struct jem_job *job;
+	struct jem_link *link;
+
+	uv_signal_t signals[4];
+	uv_timer_t drain_timer;
+	uv_poll_t pid_poll;
+	int pid_fd; /* -1: none */
+	bool is_connected;
+};
+
+static void end_job(struct worker *worker, const struct jem_reaped *reaped);
+
+/* --- publishing ------------------------------------------------------------------------------ */
+
+static void on_batch(void *arg, struct jem_batch *batch)
+{
+	struct worker *worker = arg;
+
+	jem_publisher_push(worker->publisher, batch);
+}
+
+static void on_lost(void *arg, const struct jem_head *head, enum jem_cause cause)
+{
+	struct worker *worker = arg;
+
+	if (worker->batcher)
+		jem_batcher_note_lost(worker->batcher, head->kind, cause, head->n);
+}
+
+static void on_broker_state(void *arg, bool is_connected, const char *text)
+{
+	struct worker *worker = arg;
+
+	if (is_connected)
+		log_info("publishing to %s", text);
+	else if (worker->is_connected || worker->phase == PHASE_RUNNING)
+		log_warning("no broker: %s, retrying", text);
+	worker->is_connected = is_connected;
+}
+
+static void close_stages(struct worker *worker);
+
+static void on_drained(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->phase == PHASE_DRAINING)
+		close_stages(worker);
+}
+
+static void on_drain_over(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	const struct jem_account *account = jem_publisher_account(worker->publisher);
+
+	log_warning("%llu batches were not delivered within the time to drain",
+		    (unsigned long long)account->held);
+	close_stages(worker);
+}
+
+/* --- the end, in order ------------------------------------------------------------------------ */
+
+static void on_publisher_closed(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->publisher = NULL;
+	jem_link_send(worker->link, "done");
+	jem_link_close(worker->link);
+	worker->link = NULL;
+	jem_notify("STATUS=ended");
+	for (size_t i = 0; i < sizeof(worker->signals) / sizeof(*worker->signals); i++)
+		uv_close((uv_handle_t *)&worker->signals[i], NULL);
+	uv_close((uv_handle_t *)&worker->drain_timer, NULL);
+	if (worker->pid_fd >= 0)
+		uv_close((uv_handle_t *)&worker->pid_poll, NULL);
+}
+
+static void close_stages(struct worker *worker)
+{
+	if (worker->phase == PHASE_CLOSING)
+		return;
+	worker->phase = PHASE_CLOSING;
+	uv_timer_stop(&worker->drain_timer);
+	jem_batcher_destroy(worker->batcher);
+	worker->batcher = NULL;
+	jem_publisher_close(worker->publisher, CLOSE_MS, on_publisher_closed);
+}
+
+static uint64_t drain_ms(const struct worker *worker)
+{
+	uint64_t ms = jem_config_ns(worker->config, JEM_OPTION_run_drain) / 1000000;
+
+	/* The launcher waits as long for us and the collector together: leave it a part. */
+	return worker->options->launcher_fd >= 0 ? ms * 6 / 10 : ms;
+}
+
+static void drain(struct worker *worker, uint64_t timeout_ms)
+{
+	struct jem_record *record;
+
+	if (worker->phase != PHASE_RUNNING)
+		return;
+	worker->phase = PHASE_DRAINING;
+	jem_notify("STOPPING=1");
+	record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
+	jem_record_word(record, "state", "monitor_ended");
+	jem_record_word(record, "text", "the monitor ends");
+	jem_batcher_end(worker->batcher, JEM_URGENT);
+	jem_batcher_finish(worker->batcher);
+	uv_timer_start(&worker->drain_timer, on_drain_over, timeout_ms, 0);
+	if (jem_publisher_is_drained(worker->publisher))
+		close_stages(worker);
+}
+
+static void say_line(void *arg, const char *line)
+{
+	struct worker *worker = arg;
+
+	jem_link_send(worker->link, "line %s", line);
+}
+
+static void end_job(struct worker *worker, const struct jem_reaped *reaped)
+{
+	struct jem_job_totals totals = { -1, -1, -1, -1, -1 };
+
+	if (worker->phase != PHASE_RUNNING)
+		return;
+	jem_job_ended(worker->job, reaped, &totals);
+	jem_job_summarise(worker->job, say_line, worker);
+	drain(worker, drain_ms(worker));
+}
+
+/* --- what the launcher tells ------------------------------------------------------------------ */
+
+static void on_exit_message(struct worker *worker, const char *message)
+{
+	struct jem_reaped reaped;
+
+	if (jem_reaped_parse(message, &reaped) < 0)
+		reaped = (struct jem_reaped){ .status = -1, .mono_ns = jem_now_ns() };
+	end_job(worker, &reaped);
+}
+
+static void on_link_message(void *arg, const char *message)
+{
+	struct worker *worker = arg;
+	int64_t number = 0;
+	int64_t mono_ns = (int64_t)jem_now_ns();
+
+	if (worker->phase != PHASE_RUNNING)
+		return;
+	(void)jem_link_number(message, "mono_ns", &mono_ns);
+	if (jem_link_is(message, "exec")) {
+		jem_job_running(worker->job, (uint64_t)mono_ns);
+	} else if (jem_link_is(message, "execfail")) {
+		(void)jem_link_number(message, "errno", &number);
+		jem_job_not_started(worker->job, (int)number);
+		drain(worker, drain_ms(worker));
+	} else if (jem_link_is(message, "stop")) {
+		(void)jem_link_number(message, "sig", &number);
+		jem_job_stopped(worker->job, (int)number, (uint64_t)mono_ns);
+	} else if (jem_link_is(message, "cont")) {
+		jem_job_continued(worker->job, (uint64_t)mono_ns);
+	} else if (jem_link_is(message, "exit")) {
+		on_exit_message(worker, message);
+	} else if (jem_link_is(message, "flush")) {
+		jem_batcher_flush_all(worker->batcher);
+	}
+}
+
+static void on_launcher_gone(void *arg)
+{
+	struct worker *worker = arg;
+	struct jem_reaped reaped = { .status = -1, .mono_ns = jem_now_ns() };
+
+	log_warning("the launcher is gone, ending");
+	if (worker->phase == PHASE_RUNNING) {
+		end_job(worker, &reaped);
+		if (worker->phase == PHASE_DRAINING)
+			uv_timer_start(&worker->drain_timer, on_drain_over, LOST_LAUNCHER_MS, 0);
+	}
+}
+
+/* --- a job that we did not launch -------------------------------------------------------------- */
+
+static void on_pid_gone(uv_poll_t *poll, int status, int events)
+{
+	struct worker *worker = poll->data;
+	struct jem_reaped reaped = { .status = -1, .mono_ns = jem_now_ns() };
+
+	(void)status, (void)events;
+	uv_poll_stop(poll);
+	reaped.pid = worker->options->pid;
+	end_job(worker, &reaped);
+}
+
+static int watch_pid(struct worker *worker)
+{
+	worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->options->pid, 0);
+	if (worker->pid_fd < 0)
+		return -errno;
+	uv_poll_init(&worker->loop, &worker->pid_poll, worker->pid_fd);
+	worker->pid_poll.data = worker;
+	return uv_poll_start(&worker->pid_poll, UV_READABLE, on_pid_gone);
+}
+
+/* --- signals ------------------------------------------------------------------------------------ */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct worker *worker = handle->data;
+
+	/* Beside a launched job a SIGTERM is for the job: what is held goes out now, we stay. */
+	if (worker->link) {
+		if (worker->phase == PHASE_RUNNING)
+			jem_batcher_flush_all(worker->batcher);
+		return;
+	}
+	log_info("ending on SIG%s", sigabbrev_np(number));
+	drain(worker, drain_ms(worker));
+}
+
+static void watch_signals(struct worker *worker)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		uv_signal_init(&worker->loop, &worker->signals[i]);
+		worker->signals[i].data = worker;
+		uv_signal_start(&worker->signals[i], on_signal, numbers[i]);
+	}
+}
+
+/* --- building the stages ------------------------------------------------------------------------ */
+
+static int open_redactor(struct worker *worker, struct jem_err *err)
+{
+	const char *patterns[64];
+	size_t count = jem_config_list_size(worker->config, JEM_OPTION_privacy_redact);
+
+	for (size_t i = 0; i < count && i < 64; i++)
+		patterns[i] = jem_config_list_at(worker->config, JEM_OPTION_privacy_redact, i);
+	return jem_redactor_create(patterns, count < 64 ? count : 64, &worker->redactor, err);
+}
+
+static int open_publisher(struct worker *worker, struct jem_err *err)
+{
+	const char *urls[URLS_MAX];
+	char container_id[JEM_TOPIC_MAX];
+	struct jem_publisher_options options = {
+		.loop = &worker->loop,
+		.urls = urls,
+		.url_count = jem_config_list_size(worker->config, JEM_OPTION_broker_url),
+		.container_id = container_id,
+		.credentials = jem_config_str(worker->config, JEM_OPTION_broker_credentials),
+		.idle_timeout_ms =
+			jem_config_ns(worker->config, JEM_OPTION_broker_idle_timeout) / 1000000,
+		.in_flight_max = jem_config_u64(worker->config, JEM_OPTION_broker_in_flight),
+		.on_lost = on_lost,
+		.on_state = on_broker_state,
+		.on_drained = on_drained,
+		.arg = worker,
+	};
+
+	if (options.url_count > URLS_MAX)
+		options.url_count = URLS_MAX;
+	for (size_t i = 0; i < options.url_count; i++)
+		urls[i] = jem_config_list_at(worker->config, JEM_OPTION_broker_url, i);
+	snprintf(container_id, sizeof(container_id), "jemd/%s/%s", worker->identity.names.node,
+		 worker->epoch);
+	return jem_publisher_create(&options, &worker->publisher, err);
+}
+
+static int open_batcher(struct worker *worker)
+{
+	const struct jem_batcher_options options = {
+		.loop = &worker->loop,
+		.identity = &worker->identity,
+		.clock = &worker->clock,
+		.redactor = worker->redactor,
+		.epoch = worker->epoch,
+		.boot_id = worker->boot_id,
+		.on_batch = on_batch,
+		.arg = worker,
+	};
+
+	return jem_batcher_create(&options, &worker->batcher);
+}
+
+static int open_link(struct worker *worker)
+{
+	static const struct jem_link_events events = { .on_message = on_link_message,
+						       .on_gone = on_launcher_gone };
+
+	if (worker->options->launcher_fd < 0)
+		return 0;
+	return jem_link_open(&worker->loop, worker->options->launcher_fd, &events, worker,
+			     &worker->link);
+}
+
+static int open_stages(struct worker *worker, struct jem_err *err)
+{
+	int status;
+
+	jem_identity_init(&worker->identity, worker->config);
+	jem_clock_init(&worker->clock);
+	jem_epoch_make(worker->epoch);
+	jem_boot_id_read(worker->boot_id);
+	watch_signals(worker);
+	uv_timer_init(&worker->loop, &worker->drain_timer);
+	worker->drain_timer.data = worker;
+	worker->pid_fd = -1;
+	if ((status = open_redactor(worker, err)) < 0 || (status = open_publisher(worker, err)) < 0)
+		return status;
+	if ((status = open_batcher(worker)) < 0 ||
+	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
+	    (status = open_link(worker)) < 0)
+		return jem_err_set(err, status, "cannot start: %s", strerror(-status));
+	if (worker->options->pid > 0 && !worker->link && (status = watch_pid(worker)) < 0)
+		return jem_err_set(err, status, "no process %d to watch: %s",
+				   (int)worker->options->pid, strerror(-status));
+	return 0;
+}
+
+/* Every fault of the configuration goes to the person and to the stream. */
+static void tell_faults(struct worker *worker)
+{
+	const char *line = worker->options->faults;
+
+	while (line && *line) {
+		size_t len = strcspn(line, "\n");
+		struct jem_record *record;
+
+		jem_link_send(worker->link, "fault %.*s", (int)len, line);
+		record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
+		jem_record_word(record, "state", "degraded");
+		jem_record_text(record, "text", line, len);
+		jem_batcher_end(worker->batcher, JEM_URGENT);
+		line += len + (line[len] == '\n');
+	}
+}
+
+static void start(struct worker *worker)
+{
+	tell_faults(worker);
+	if (worker->options->pid > 0)
+		jem_job_starting(worker->job);
+	jem_link_send(worker->link, "set drain_ms=%llu",
+		      (unsigned long long)(jem_config_ns(worker->config, JEM_OPTION_run_drain) /
+					   1000000));
+	jem_link_send(worker->link, "ready");
+	jem_notify("READY=1");
+}
+
+int jem_worker_run(const struct jem_worker_options *options)
+{
+	struct worker worker = { .options = options, .config = options->config };
+	struct jem_err err = { "" };
+	int status = uv_loop_init(&worker.loop);
+
+	if (status < 0) {
+		log_error("no event loop: %s", uv_strerror(status));
+		return EXIT_FAILURE;
+	}
+	status = open_stages(&worker, &err);
+	if (status < 0) {
+		log_error("%s", err.text);
+		jem_link_send(worker.link, "fault %s", err.text);
+		return EXIT_FAILURE; /* the kernel takes back what is open */
+	}
+	start(&worker);
+	uv_run(&worker.loop, UV_RUN_DEFAULT);
+	jem_job_destroy(worker.job);
+	jem_redactor_destroy(worker.redactor);
+	if (worker.pid_fd >= 0)
+		close(worker.pid_fd);
+	uv_loop_close(&worker.loop);
+	return worker.exit_status;
+}
