@@ -6,5 +6,6 @@ libdaemon_a_SOURCES = \
 	%D%/batcher.c %D%/batcher.h \
 	%D%/job.c %D%/job.h \
 	%D%/notify.c %D%/notify.h \
-	%D%/publisher.c %D%/publisher.h
-EXTRA_DIST += %D%/worker.h
+	%D%/publisher.c %D%/publisher.h \
+	%D%/sources/self.c %D%/sources/self.h \
+	%D%/worker.c %D%/worker.h

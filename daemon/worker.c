@@ -8,6 +8,7 @@
 #include "daemon/job.h"
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
+#include "daemon/sources/self.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -44,6 +45,7 @@ struct worker {
 	struct jem_publisher *publisher;
 	struct jem_batcher *batcher;
 	struct jem_job *job;
+	struct jem_self_source *self;
 	struct jem_link *link;
 
 	uv_signal_t signals[4];
@@ -127,6 +129,7 @@ static void close_stages(struct worker *worker)
 		return;
 	worker->phase = PHASE_CLOSING;
 	uv_timer_stop(&worker->drain_timer);
+	jem_self_source_destroy(worker->self);
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
 	jem_publisher_close(worker->publisher, CLOSE_MS, on_publisher_closed);
@@ -152,6 +155,7 @@ static void drain(struct worker *worker, uint64_t timeout_ms)
 	jem_record_word(record, "state", "monitor_ended");
 	jem_record_word(record, "text", "the monitor ends");
 	jem_batcher_end(worker->batcher, JEM_URGENT);
+	jem_self_source_publish(worker->self);
 	jem_batcher_finish(worker->batcher);
 	uv_timer_start(&worker->drain_timer, on_drain_over, timeout_ms, 0);
 	if (jem_publisher_is_drained(worker->publisher))
@@ -361,6 +365,9 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 		return status;
 	if ((status = open_batcher(worker)) < 0 ||
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
+	    (status = jem_self_source_create(&worker->loop, worker->batcher,
+					     jem_publisher_account(worker->publisher),
+					     &worker->self)) < 0 ||
 	    (status = open_link(worker)) < 0)
 		return jem_err_set(err, status, "cannot start: %s", strerror(-status));
 	if (worker->options->pid > 0 && !worker->link && (status = watch_pid(worker)) < 0)

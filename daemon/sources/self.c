@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sources/self.h"
+
+#include "common/cleanup.h"
+#include "common/metric.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	INTERVAL_MS = 10000
+};
+
+struct jem_self_source {
+	struct jem_batcher *batcher;         /* borrowed, outlives us */
+	const struct jem_account *publisher; /* borrowed, outlives us */
+	uv_timer_t timer;
+};
+
+static void on_due(uv_timer_t *timer)
+{
+	jem_self_source_publish(timer->data);
+}
+
+int jem_self_source_create(uv_loop_t *loop, struct jem_batcher *batcher,
+			   const struct jem_account *publisher, struct jem_self_source **ret)
+{
+	struct jem_self_source *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	self->batcher = batcher;
+	self->publisher = publisher;
+	uv_timer_init(loop, &self->timer);
+	self->timer.data = self;
+	uv_timer_start(&self->timer, on_due, INTERVAL_MS, INTERVAL_MS);
+	*ret = self;
+	return 0;
+}
+
+static uint64_t resident_bytes(void)
+{
+	auto_close int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	unsigned long pages = 0;
+	char text[128];
+	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	if (sscanf(text, "%*u %lu", &pages) != 1)
+		return 0;
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void add(struct jem_record *record, enum jem_metric metric, double value)
+{
+	jem_record_real(record, jem_metrics[metric].name, value);
+}
+
+static double seconds(struct timeval time)
+{
+	return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
+}
+
+static void add_costs(struct jem_record *record)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	add(record, JEM_METRIC_cpu_user_s, seconds(usage.ru_utime));
+	add(record, JEM_METRIC_cpu_system_s, seconds(usage.ru_stime));
+	add(record, JEM_METRIC_rss_bytes, (double)resident_bytes());
+	add(record, JEM_METRIC_peak_rss_bytes, (double)usage.ru_maxrss * 1024);
+	add(record, JEM_METRIC_minor_faults, (double)usage.ru_minflt);
+	add(record, JEM_METRIC_major_faults, (double)usage.ru_majflt);
+	add(record, JEM_METRIC_voluntary_switches, (double)usage.ru_nvcsw);
+	add(record, JEM_METRIC_involuntary_switches, (double)usage.ru_nivcsw);
+}
+
+static void add_accounts(const struct jem_self_source *self, struct jem_record *record)
+{
+	struct jem_account sum = { 0 };
+	uint64_t dropped = 0;
+
+	for (int i = 0; i < JEM_KIND_COUNT; i++) {
+		const struct jem_account *account =
+			jem_batcher_account(self->batcher, (enum jem_kind)i);
+
+		sum.in += account->in;
+		sum.out += account->out;
+		sum.held += account->held;
+		dropped += jem_account_dropped(account);
+	}
+	add(record, JEM_METRIC_records_in, (double)sum.in);
+	add(record, JEM_METRIC_records_out, (double)sum.out);
+	add(record, JEM_METRIC_records_held, (double)sum.held);
+	add(record, JEM_METRIC_records_dropped, (double)dropped);
+	add(record, JEM_METRIC_batches_in, (double)self->publisher->in);
+	add(record, JEM_METRIC_batches_out, (double)self->publisher->out);
+	add(record, JEM_METRIC_batches_held, (double)self->publisher->held);
+	add(record, JEM_METRIC_batches_dropped, (double)jem_account_dropped(self->publisher));
+}
+
+void jem_self_source_publish(struct jem_self_source *self)
+{
+	struct jem_record *record = jem_batcher_begin(self->batcher, JEM_KIND_metric, jem_now_ns());
+
+	jem_record_word(record, "scope", jem_scope_name(JEM_SCOPE_MONITOR));
+	jem_record_i64(record, "pid", getpid());
+	jem_record_object_begin(record, "values");
+	add_costs(record);
+	add_accounts(self, record);
+	jem_record_object_end(record);
+	jem_batcher_end(self->batcher, JEM_IN_TIME);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void jem_self_source_destroy(struct jem_self_source *self)
+{
+	if (self)
+		uv_close((uv_handle_t *)&self->timer, on_timer_closed);
+}
