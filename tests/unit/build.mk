@@ -29,6 +29,9 @@ UNIT_TESTS += %D%/test_redact
 %C%_test_redact_LDADD = libcheck.a libcommon.a $(PCRE2_LIBS)
 
 # daemon
+UNIT_TESTS += %D%/test_batcher
+%C%_test_batcher_SOURCES = %D%/test_batcher.c
+%C%_test_batcher_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
 
 # broker-client
 UNIT_TESTS += %D%/test_url %D%/test_message_codec
