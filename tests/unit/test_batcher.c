@@ -54,6 +54,7 @@ static void bench_close(struct bench *bench)
 	jem_batcher_destroy(bench->batcher);
 	uv_run(&bench->loop, UV_RUN_DEFAULT);
 	CHECK_EQ(uv_loop_close(&bench->loop), 0);
+	uv_library_shutdown(); /* its pipe for signals is a descriptor too */
 	jem_redactor_destroy(bench->redactor);
 	for (size_t i = 0; i < bench->count; i++)
 		free(bench->batches[i]);
