@@ -9,3 +9,6 @@ libdaemon_a_SOURCES = \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/sources/self.c %D%/sources/self.h \
 	%D%/worker.c %D%/worker.h
+	%D%/publisher.c %D%/publisher.h
+EXTRA_DIST += %D%/worker.h
+include daemon/sources/metrics/build.mk

@@ -32,6 +32,12 @@ UNIT_TESTS += %D%/test_redact
 UNIT_TESTS += %D%/test_batcher
 %C%_test_batcher_SOURCES = %D%/test_batcher.c
 %C%_test_batcher_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
+UNIT_TESTS += %D%/test_proc_read
+%C%_test_proc_read_SOURCES = %D%/test_proc_read.c %D%/tree.c %D%/tree.h
+%C%_test_proc_read_LDADD = libcheck.a libmetrics.a libcommon.a -lm
+UNIT_TESTS += %D%/test_node
+%C%_test_node_SOURCES = %D%/test_node.c %D%/tree.c %D%/tree.h
+%C%_test_node_LDADD = libcheck.a libmetrics.a libcommon.a -lpthread -lm
 
 # broker-client
 UNIT_TESTS += %D%/test_url %D%/test_message_codec

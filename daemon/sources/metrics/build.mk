@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# The metrics source: node, process set, control group, PSS, sampler.
+noinst_LIBRARIES += libmetrics.a
+libmetrics_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+libmetrics_a_SOURCES = \
+	%D%/folders.c %D%/folders.h \
+	%D%/node.c %D%/node.h \
+	%D%/node_devices.c %D%/node_devices.h \
+	%D%/proc_file.c %D%/proc_file.h \
+	%D%/proc_read.c %D%/proc_read.h
