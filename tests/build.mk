@@ -16,7 +16,11 @@ include tests/flow/build.mk
 include tests/fuzz/build.mk
 include tests/bench/build.mk
 
-TESTS = $(UNIT_TESTS) $(FUZZ_TESTS) $(FLOW_TESTS)
+# Layers and sizes, read from the sources alone.
+TREE_TESTS = %D%/check_layers.py
+dist_check_SCRIPTS += $(TREE_TESTS)
+
+TESTS = $(TREE_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS) $(FLOW_TESTS)
 
 .PHONY: check-line check-quick check-long
 # The closing line of every test run: N passed, N failed, N skipped.
@@ -25,12 +29,17 @@ count_line = awk '/^:test-result:/{n[$$2]++} END{printf "%d passed, %d failed, %
 check-line:
 	@st=0; $(MAKE) check || st=$$?; $(count_line) $(TEST_LOGS:.log=.trs); exit $$st
 check-quick:
-	@$(MAKE) check TESTS='$(UNIT_TESTS) $(FUZZ_TESTS)'
+	@$(MAKE) check TESTS='$(TREE_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)'
 check-long: $(check_PROGRAMS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@JEM_TEST_LONG=1 $(MAKE) check-line TESTS='$(LONG_TESTS)'
 
-# What needs no build: format, layers, shell scripts.
-.PHONY: check-gates
-check-gates:
-	cd $(srcdir) && clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
+# What needs no build: format, layers, shell scripts. `.clang-format` is the law of version 14.
+CLANG_FORMAT = clang-format-14
+.PHONY: check-gates format-check
+check-gates: format-check
 	cd $(srcdir) && shellcheck bootstrap .ci/run examples/analysis/run.sh
+	$(PY_LOG_COMPILER) $(srcdir)/tests/check_layers.py
+format-check:
+	cd $(srcdir) && find . -type d \( -name 'build*' -o -name '_*' -o -name '.?*' \) -prune \
+		-o \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -exec \
+		$(CLANG_FORMAT) --dry-run -Werror {} +
