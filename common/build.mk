@@ -27,4 +27,5 @@ libcommon_a_SOURCES = \
 	%D%/name.c %D%/name.h \
 	%D%/record.c %D%/record.h \
 	%D%/redact.c %D%/redact.h \
+	%D%/threshold.c %D%/threshold.h \
 	%D%/utf8.c %D%/utf8.h

@@ -12,6 +12,9 @@ UNIT_TESTS += %D%/test_name %D%/test_json
 UNIT_TESTS += %D%/test_metric
 %C%_test_metric_SOURCES = %D%/test_metric.c
 %C%_test_metric_LDADD = libcheck.a libcommon.a
+UNIT_TESTS += %D%/test_threshold
+%C%_test_threshold_SOURCES = %D%/test_threshold.c
+%C%_test_threshold_LDADD = libcheck.a libcommon.a -lm
 
 UNIT_TESTS += %D%/test_job_id
 %C%_test_job_id_SOURCES = %D%/test_job_id.c
