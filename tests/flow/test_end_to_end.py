@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One command, the real programs: what a job did stands in its report, whole and once."""
+import collections
+import json
+import os
+import signal
+
+from jemtest import case, check, check_equal, check_in, jem, main, program, spawn, wait_until
+
+
+def records(report, kind):
+    path = os.path.join(report, "data", f"{kind}.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as data:
+        return [json.loads(line) for line in data]
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as text:
+        return text.read()
+
+
+def check_whole(report):
+    """No stream has a hole, a double or a loss, and the daemon's own accounts balance."""
+    streams = json.loads(read(report, "streams.json"))["streams"]
+    check(streams, "no stream in streams.json")
+    for stream in streams:
+        check_equal(stream["missing"], [], f"missing of {stream['kind']}")
+        check_equal(stream["records_missing"], 0, f"records missing of {stream['kind']}")
+        numbers = [line["i"] for line in records(report, stream["kind"])
+                   if line["epoch"] == stream["epoch"]]
+        check_equal(numbers, sorted(set(numbers)), f"numbers of {stream['kind']}")
+    own = [r["values"] for r in records(report, "metric") if r["scope"] == "monitor"]
+    check(own, "the daemon said nothing of itself")
+    for values in own:
+        check_equal(values["records_in"], values["records_out"] + values["records_dropped"]
+                    + values["records_held"], "records in")
+        check_equal(values["batches_in"], values["batches_out"] + values["batches_dropped"]
+                    + values["batches_held"], "batches in")
+
+
+def run_job(folder, script, *options, config=""):
+    path = os.path.join(folder, "jem.conf")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(config)
+    report = os.path.join(folder, "report")
+    done = jem("run", "--out", report, "--config", path, *options, "--", "bash", "-c", script,
+               cwd=folder)
+    return report, done
+
+
+@case
+def the_report_tells_how_the_job_began_and_ended(folder):
+    report, done = run_job(folder, "echo out; echo err >&2; exit 3")
+    check_equal(done.returncode, 3)
+    check_equal(done.stdout, b"out\n")
+    check_in(b"err\n", done.stderr)
+    states = [r["state"] for r in records(report, "status")]
+    for state in ("starting", "running", "ended", "monitor_ended"):
+        check_in(state, states, "states")
+    ended = [r for r in records(report, "status") if r["state"] == "ended"][0]
+    check_equal(ended["exit_code"], 3)
+    check(ended["wall_s"] > 0, "no wall time")
+    check_in("exit status 3", read(report, "job.log"))
+    check_whole(report)
+
+
+@case
+def every_log_line_arrives_once(folder):
+    script = "for i in $(seq 5000); do echo \"line $i\"; done >> app.log"
+    report, done = run_job(folder, script, "--log", "app.log")
+    check_equal(done.returncode, 0)
+    lines = [r["text"] for r in records(report, "log") if r["file"].endswith("app.log")]
+    check_equal(lines, [f"line {i}" for i in range(1, 5001)], "lines")
+    check_whole(report)
+
+
+@case
+def a_rule_makes_an_alert_with_its_captures(folder):
+    config = ("[rule broken-file]\n"
+              "log = cannot open (?<path>\\S+)\n"
+              "level = error\nseverity = critical\ntext = input ${path} is missing\n")
+    report, done = run_job(folder, "echo 'fatal: cannot open /data/x.root' >> app.log",
+                           "--log", "app.log", config=config)
+    check_equal(done.returncode, 0)
+    line = [r for r in records(report, "log") if r.get("rule") == "broken-file"][0]
+    check_equal(line["level"], "error")
+    check_equal(line["fields"], {"path": "/data/x.root"})
+    alert = [r for r in records(report, "alert") if r["rule"] == "broken-file"][0]
+    check_equal(alert["severity"], "critical")
+    check_equal(alert["text"], "input /data/x.root is missing")
+    check_in("input /data/x.root is missing", read(report, "index.html"), "the page")
+    check_whole(report)
+
+
+@case
+def cpu_time_and_memory_of_the_job_are_told(folder):
+    script = ("python3 -c 'import time; x = bytearray(200 << 20); e = time.process_time() + 1.2\n"
+              "while time.process_time() < e: pass'")
+    report, done = run_job(folder, script)
+    check_equal(done.returncode, 0)
+    ended = [r for r in records(report, "status") if r["state"] == "ended"][0]
+    check(1.2 <= ended["cpu_user_s"] + ended["cpu_system_s"] < 2, f"CPU time of {ended}")
+    check(200 << 20 <= ended["peak_rss_bytes"] < 260 << 20, f"peak of {ended}")
+    samples = [r for r in records(report, "metric") if r["scope"] == "job"]
+    check(len(samples) >= 2, f"{len(samples)} samples")
+    check(max(s["values"].get("rss_bytes", 0) for s in samples) > 200 << 20, "rss in samples")
+    header = read(report, "metrics.csv").splitlines()[0]
+    check_in("rss_bytes", header, "the header of metrics.csv")
+    check_whole(report)
+
+
+@case
+def the_folder_holds_what_it_promises(folder):
+    report, done = run_job(folder, "sleep 2.2")
+    check_equal(done.returncode, 0)
+    for name in ("index.html", "job.log", "metrics.csv", "prmon.txt", "prmon.json",
+                 "streams.json", "data/status.jsonl", "data/metric.jsonl", "monitor.log"):
+        check(os.path.getsize(os.path.join(report, name)) >= 0, name)
+    graphs = collections.Counter(os.path.splitext(n)[1] for n in
+                                 os.listdir(os.path.join(report, "graphs")))
+    for suffix in (".svg", ".png", ".pdf"):
+        check(graphs[suffix] >= 5, f"graphs: {graphs}")
+    check_equal(os.stat(report).st_mode & 0o777, 0o700, "mode of the folder")
+    check(not os.path.exists(os.path.join(report, "broker.sock")), "the socket is left behind")
+
+
+@case
+def a_killed_launcher_leaves_a_whole_report(folder):
+    report = os.path.join(folder, "report")
+    child = spawn([program("jem"), "run", "--quiet", "--out", report, "--", "bash", "-c",
+                   "echo started; read -r line"], cwd=folder)
+    wait_until(lambda: os.path.exists(os.path.join(report, "data", "status.jsonl")) and
+               any(r["state"] == "running" for r in records(report, "status")),
+               what="the running job")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    wait_until(lambda: any(r["state"] == "monitor_ended" for r in records(report, "status")),
+               what="the daemon's last word")
+    wait_until(lambda: os.path.exists(os.path.join(report, "index.html")), what="the page")
+
+
+main()
