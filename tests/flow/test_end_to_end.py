@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import signal
+import subprocess
 
 from jemtest import case, check, check_equal, check_in, jem, main, program, spawn, wait_until
 
@@ -130,7 +131,7 @@ def the_folder_holds_what_it_promises(folder):
 def a_killed_launcher_leaves_a_whole_report(folder):
     report = os.path.join(folder, "report")
     child = spawn([program("jem"), "run", "--quiet", "--out", report, "--", "bash", "-c",
-                   "echo started; read -r line"], cwd=folder)
+                   "echo started; read -r line"], cwd=folder, stdin=subprocess.PIPE)
     wait_until(lambda: os.path.exists(os.path.join(report, "data", "status.jsonl")) and
                any(r["state"] == "running" for r in records(report, "status")),
                what="the running job")
