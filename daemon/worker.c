@@ -294,6 +294,21 @@ static int open_redactor(struct worker *worker, struct jem_err *err)
 	return jem_redactor_create(patterns, count < 64 ? count : 64, &worker->redactor, err);
 }
 
+/* The names as people write them travel in every head: they pass the redactor like any text. */
+static void redact_names(struct worker *worker)
+{
+	char *truths[] = { worker->identity.true_site, worker->identity.true_user,
+			   worker->identity.true_job, worker->identity.true_node };
+
+	for (size_t i = 0; i < sizeof(truths) / sizeof(*truths); i++) {
+		size_t len = strlen(truths[i]);
+		const char *text = jem_redact(worker->redactor, truths[i], &len);
+
+		if (text != truths[i])
+			snprintf(truths[i], JEM_TRUE_NAME_SIZE, "%.*s", (int)len, text);
+	}
+}
+
 static int open_publisher(struct worker *worker, struct jem_err *err)
 {
 	const char *urls[URLS_MAX];
