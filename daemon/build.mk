@@ -8,6 +8,7 @@ libdaemon_a_SOURCES = \
 	%D%/notify.c %D%/notify.h \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/sources/self.c %D%/sources/self.h \
+	%D%/sources/wall_clock.c %D%/sources/wall_clock.h \
 	%D%/worker.c %D%/worker.h
 	%D%/publisher.c %D%/publisher.h
 EXTRA_DIST += %D%/worker.h

@@ -9,6 +9,7 @@
 #include "daemon/notify.h"
 #include "daemon/publisher.h"
 #include "daemon/sources/self.h"
+#include "daemon/sources/wall_clock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -46,6 +47,7 @@ struct worker {
 	struct jem_batcher *batcher;
 	struct jem_job *job;
 	struct jem_self_source *self;
+	struct jem_wall_clock_source *wall_clock;
 	struct jem_link *link;
 
 	uv_signal_t signals[4];
@@ -129,6 +131,7 @@ static void close_stages(struct worker *worker)
 		return;
 	worker->phase = PHASE_CLOSING;
 	uv_timer_stop(&worker->drain_timer);
+	jem_wall_clock_source_destroy(worker->wall_clock);
 	jem_self_source_destroy(worker->self);
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
@@ -376,13 +379,18 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 	uv_timer_init(&worker->loop, &worker->drain_timer);
 	worker->drain_timer.data = worker;
 	worker->pid_fd = -1;
-	if ((status = open_redactor(worker, err)) < 0 || (status = open_publisher(worker, err)) < 0)
+	if ((status = open_redactor(worker, err)) < 0)
+		return status;
+	redact_names(worker);
+	if ((status = open_publisher(worker, err)) < 0)
 		return status;
 	if ((status = open_batcher(worker)) < 0 ||
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
 	    (status = jem_self_source_create(&worker->loop, worker->batcher,
 					     jem_publisher_account(worker->publisher),
 					     &worker->self)) < 0 ||
+	    (status = jem_wall_clock_source_create(&worker->loop, worker->batcher, &worker->clock,
+						   &worker->wall_clock)) < 0 ||
 	    (status = open_link(worker)) < 0)
 		return jem_err_set(err, status, "cannot start: %s", strerror(-status));
 	if (worker->options->pid > 0 && !worker->link && (status = watch_pid(worker)) < 0)

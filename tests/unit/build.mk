@@ -32,8 +32,11 @@ UNIT_TESTS += %D%/test_redact
 %C%_test_redact_LDADD = libcheck.a libcommon.a $(PCRE2_LIBS)
 
 # daemon
+UNIT_TESTS += %D%/test_sources
+%C%_test_sources_SOURCES = %D%/test_sources.c %D%/bench.c %D%/bench.h
+%C%_test_sources_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
 UNIT_TESTS += %D%/test_batcher
-%C%_test_batcher_SOURCES = %D%/test_batcher.c
+%C%_test_batcher_SOURCES = %D%/test_batcher.c %D%/bench.c %D%/bench.h
 %C%_test_batcher_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
 UNIT_TESTS += %D%/test_proc_read
 %C%_test_proc_read_SOURCES = %D%/test_proc_read.c %D%/tree.c %D%/tree.h
