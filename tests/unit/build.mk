@@ -54,6 +54,11 @@ UNIT_TESTS += %D%/test_url %D%/test_message_codec
 %C%_test_message_codec_LDADD = libcheck.a $(BROKER_CLIENT_LIBS)
 
 # receiver
+UNIT_TESTS += %D%/test_series %D%/test_model
+%C%_test_series_SOURCES = %D%/test_series.c
+%C%_test_series_LDADD = libcheck.a $(REPORT_LIBS)
+%C%_test_model_SOURCES = %D%/test_model.c
+%C%_test_model_LDADD = libcheck.a $(REPORT_LIBS)
 
 # tools
 
