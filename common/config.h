@@ -88,7 +88,7 @@ struct jem_rule {
 	char *origin;   /* FILE:LINE of the section */
 };
 
-#define JEM_RULES_MAX 256
+#define JEM_RULES_MAX 128
 
 struct jem_config;
 

@@ -17,6 +17,9 @@ endif
 EXTRA_DIST += %D%/replay.c %D%/corpus
 
 # common
+FUZZ_TESTS += %D%/fuzz_config
+%C%_fuzz_config_SOURCES = %D%/fuzz_config.c
+%C%_fuzz_config_LDADD = $(FUZZ_MAIN) libcommon.a
 
 # broker-client
 FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message
