@@ -4,9 +4,17 @@ noinst_LIBRARIES += libbroker-client.a
 libbroker_client_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PROTON_CFLAGS)
 libbroker_client_a_SOURCES = \
 	%D%/broker.h \
-	%D%/client.h \
+	%D%/client.c %D%/client.h \
+	%D%/client/client_internal.h %D%/client/session.c \
+	%D%/credentials.c %D%/credentials.h \
 	%D%/message.h \
+	%D%/wire/address.c %D%/wire/address.h \
 	%D%/wire/amqp_value.c %D%/wire/amqp_value.h \
+	%D%/wire/backoff.c %D%/wire/backoff.h \
+	%D%/wire/credit.c %D%/wire/credit.h \
+	%D%/wire/dial.c %D%/wire/dial.h \
+	%D%/wire/engine.c %D%/wire/engine.h \
 	%D%/wire/message_codec.c %D%/wire/message_codec.h \
-	%D%/wire/url.c %D%/wire/url.h
+	%D%/wire/url.c %D%/wire/url.h \
+	%D%/wire/window.c %D%/wire/window.h
 BROKER_CLIENT_LIBS = libbroker-client.a libcommon.a $(PROTON_LIBS) $(UV_LIBS)

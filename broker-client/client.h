@@ -6,7 +6,8 @@
  * Thread:    loop thread; never blocks; name resolution by uv_getaddrinfo
  * Ownership: owns connection, links and timers; a sent message is copied and may be freed at once
  * Bounds:    bytes in flight (sent, not settled) <= in_flight_max; frames 64 KiB; a larger incoming
- *            message than 16 MiB is refused while it comes in
+ *            message than 16 MiB is refused while it comes in; messages given to on_message and
+ *            not settled <= receive_window and about 8 MiB
  * Invariant: every message that jem_client_send took gets exactly one on_outcome while the client
  *            lives; when the connection is lost, those without an outcome get JEM_OUTCOME_RELEASED
  *
@@ -47,19 +48,21 @@ struct jem_client_options {
 	uv_loop_t *loop;
 	const char *const *urls; /* copied */
 	size_t url_count;
-	const char *container_id; /* unique among live connections */
-	const char *credentials;  /* path, or NULL */
+	const char *container_id; /* unique among live connections; NULL: made up */
+	const char *credentials;  /* path (credentials.h), or NULL; sent over loopback only */
 	const char *subscribe;    /* pattern, or NULL: this connection only publishes */
 	const char *queue;        /* durable queue to read instead of a pattern, or NULL */
 	bool is_publisher;        /* attach a sending link */
 	uint64_t idle_timeout_ms;
 	size_t in_flight_max;    /* bytes; 0: 4 MiB */
 	uint32_t receive_window; /* messages; 0: 256 */
+	uint64_t backoff_seed;   /* of the jitter; 0: random */
 	struct jem_client_events events;
 	void *arg;
 };
 
-/* Checks the URLs and starts connecting. -EINVAL with the reason for a wrong URL. */
+/* Checks URLs and credentials and starts connecting; events come from the loop only, never from
+ * here. A negative errno with the reason for a wrong URL, pattern or credentials file. */
 int jem_client_create(const struct jem_client_options *options, struct jem_client **ret,
 		      struct jem_err *err);
 

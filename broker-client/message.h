@@ -19,6 +19,7 @@ struct jem_slice {
 };
 
 #define JEM_PROPERTIES_MAX 16
+#define JEM_MESSAGE_MAX    (16u << 20) /* bytes with its sections; larger ones are refused */
 
 /* An application property: a string, or a long when text.data is NULL. */
 struct jem_property {
