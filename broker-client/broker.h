@@ -11,9 +11,17 @@
  *            slow subscriber; where a local subscriber is set, a batch is accepted only when that
  *            one has settled it
  *
- * A subscriber's source address is a pattern (`*` one level, `#` any number). The last `status`
- * message of each job is kept and given to late subscribers first. On loopback the peer's uid must
- * be ours (from /proc/net/tcp, or SO_PEERCRED on a unix socket).
+ * A subscriber's source address is a pattern (`*` one level, `#` any number). A publisher's target
+ * is a topic, or none: then each message names its topic in `to` or in its subject. The last
+ * `status` message of each job with records in it is kept and given to late subscribers first.
+ *
+ * What the broker has to say about a delivery travels with it as delivery annotations, which
+ * jem_client gives as properties: `jem-dropped`, how many messages of this subscription have been
+ * dropped so far because its queue was full, on the first message after a drop; `jem-retained`, 1
+ * on a message kept from before the subscription. (On the wire: x-opt-jem-dropped, ...)
+ *
+ * A peer within this machine must be ours or root's (SO_PEERCRED on a unix socket, /proc/net/tcp on
+ * loopback), else it is asked for credentials (SASL PLAIN), which without a file nobody has.
  */
 #ifndef JEM_BROKER_CLIENT_BROKER_H
 #define JEM_BROKER_CLIENT_BROKER_H
@@ -30,10 +38,12 @@ struct jem_broker_options {
 	size_t queue_bytes;      /* per subscriber; 0: 8 MiB */
 	unsigned connections;    /* at most; 0: 64 */
 	const char *credentials; /* path: users and passwords asked from peers, or NULL */
+	struct jem_err *err;     /* receives why create failed, or NULL */
 };
 
 struct jem_broker_stats {
 	uint64_t connections;
+	uint64_t connections_refused; /* too many, or strangers */
 	uint64_t messages_in;
 	uint64_t messages_out;
 	uint64_t messages_dropped; /* from full queues */

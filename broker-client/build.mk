@@ -4,6 +4,16 @@ noinst_LIBRARIES += libbroker-client.a
 libbroker_client_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PROTON_CFLAGS)
 libbroker_client_a_SOURCES = \
 	%D%/broker.h \
+	%D%/broker/auth.c %D%/broker/auth.h \
+	%D%/broker/broker.c %D%/broker/broker_internal.h \
+	%D%/broker/connection.c \
+	%D%/broker/inlet.c \
+	%D%/broker/listener.c \
+	%D%/broker/outlet.c \
+	%D%/broker/peer.c %D%/broker/peer.h \
+	%D%/broker/queue.c %D%/broker/queue.h \
+	%D%/broker/retained.c %D%/broker/retained.h \
+	%D%/broker/router.c %D%/broker/router.h \
 	%D%/client.c %D%/client.h \
 	%D%/client/client_internal.h %D%/client/session.c \
 	%D%/credentials.c %D%/credentials.h \

@@ -52,6 +52,9 @@ UNIT_TESTS += %D%/test_url %D%/test_message_codec
 %C%_test_message_codec_SOURCES = %D%/test_message_codec.c
 %C%_test_message_codec_CPPFLAGS = $(AM_CPPFLAGS) $(PROTON_CFLAGS)
 %C%_test_message_codec_LDADD = libcheck.a $(BROKER_CLIENT_LIBS)
+UNIT_TESTS += %D%/test_broker
+%C%_test_broker_SOURCES = %D%/test_broker.c %D%/wire.c %D%/wire.h
+%C%_test_broker_LDADD = libcheck.a $(BROKER_CLIENT_LIBS)
 
 # receiver
 UNIT_TESTS += %D%/test_series %D%/test_model

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker-client/broker/auth.h"
+
+#include <proton/sasl.h>
+#include <proton/sasl_plugin.h>
+#include <string.h>
+
+enum {
+	USER_MAX = 128
+};
+
+static void ignore_transport(pn_transport_t *transport)
+{
+	(void)transport;
+}
+
+static void ignore_bytes(pn_transport_t *transport, const pn_bytes_t *bytes)
+{
+	(void)transport, (void)bytes;
+}
+
+static const char *list_mechanisms(pn_transport_t *transport)
+{
+	const struct jem_auth *auth = pnx_sasl_get_context(transport);
+
+	if (!auth->is_trusted)
+		return "PLAIN";
+	return auth->credentials ? "PLAIN ANONYMOUS" : "ANONYMOUS";
+}
+
+static bool init_server(pn_transport_t *transport)
+{
+	pnx_sasl_set_desired_state(transport, SASL_POSTED_MECHANISMS);
+	return true;
+}
+
+static bool init_client(pn_transport_t *transport)
+{
+	(void)transport;
+	return false;
+}
+
+/* RFC 4616: [authzid] NUL authcid NUL passwd. Acting for another user is not offered. */
+static bool check_plain(const struct jem_auth *auth, const pn_bytes_t *bytes, char *ret_user)
+{
+	const char *end = bytes->start + bytes->size;
+	const char *user = bytes->size ? memchr(bytes->start, '\0', bytes->size) : NULL;
+	const char *password;
+	size_t user_len;
+
+	if (!user)
+		return false;
+	user++;
+	password = memchr(user, '\0', (size_t)(end - user));
+	if (!password)
+		return false;
+	user_len = (size_t)(password - user);
+	password++;
+	if (!user_len || user_len >= USER_MAX || !auth->credentials)
+		return false;
+	if (user - 1 > bytes->start && ((size_t)(user - 1 - bytes->start) != user_len ||
+					memcmp(bytes->start, user, user_len) != 0))
+		return false;
+	if (!jem_credentials_check(auth->credentials, user, user_len, password,
+				   (size_t)(end - password)))
+		return false;
+	memcpy(ret_user, user, user_len);
+	ret_user[user_len] = '\0';
+	return true;
+}
+
+static void process_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *bytes)
+{
+	struct jem_auth *auth = pnx_sasl_get_context(transport);
+	char user[USER_MAX];
+
+	if (!strcmp(mechanism, "ANONYMOUS") && auth->is_trusted) {
+		pnx_sasl_set_succeeded(transport, "anonymous", NULL);
+	} else if (!strcmp(mechanism, "PLAIN") && check_plain(auth, bytes, user)) {
+		pnx_sasl_set_succeeded(transport, user, NULL);
+	} else {
+		auth->is_refused = true;
+		pnx_sasl_set_failed(transport);
+	}
+	pnx_sasl_set_desired_state(transport, SASL_POSTED_OUTCOME);
+}
+
+static bool process_mechanisms(pn_transport_t *transport, const char *mechanisms)
+{
+	(void)transport, (void)mechanisms;
+	return false;
+}
+
+static bool cannot_encrypt(pn_transport_t *transport)
+{
+	(void)transport;
+	return false;
+}
+
+static ssize_t no_size(pn_transport_t *transport)
+{
+	(void)transport;
+	return 0;
+}
+
+static ssize_t no_coding(pn_transport_t *transport, pn_bytes_t in, pn_bytes_t *out)
+{
+	(void)transport, (void)in, (void)out;
+	return 0;
+}
+
+static const pnx_sasl_implementation implementation = {
+	.free = ignore_transport,
+	.list_mechanisms = list_mechanisms,
+	.init_server = init_server,
+	.init_client = init_client,
+	.prepare_write = ignore_transport,
+	.process_init = process_init,
+	.process_response = ignore_bytes,
+	.process_mechanisms = process_mechanisms,
+	.process_challenge = ignore_bytes,
+	.process_outcome = ignore_bytes,
+	.can_encrypt = cannot_encrypt,
+	.max_encrypt_size = no_size,
+	.encode = no_coding,
+	.decode = no_coding,
+};
+
+void jem_auth_setup(pn_transport_t *transport, struct jem_auth *auth)
+{
+	pn_sasl_t *sasl = pn_sasl(transport);
+
+	pnx_sasl_set_implementation(transport, &implementation, auth);
+	pn_sasl_allowed_mechs(sasl, list_mechanisms(transport));
+	pn_sasl_set_allow_insecure_mechs(sasl, true); /* listeners are within the machine */
+	pn_transport_require_auth(transport, !auth->is_trusted);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth: the broker's side of SASL: ANONYMOUS for peers of our own user, PLAIN for those who have
+ * to show credentials. Proton's own server side has no PLAIN. Other mechanisms find their place
+ * in this file.
+ */
+#ifndef JEM_BROKER_CLIENT_BROKER_AUTH_H
+#define JEM_BROKER_CLIENT_BROKER_AUTH_H
+
+#include "broker-client/credentials.h"
+
+#include <proton/transport.h>
+
+struct jem_auth {
+	const struct jem_credentials
+		*credentials; /* borrowed, outlives us; NULL: no password fits */
+	bool is_trusted;      /* may come without credentials */
+	bool is_refused;      /* has shown wrong ones */
+};
+
+/* Before the transport is bound. `auth` is borrowed and outlives the transport. */
+void jem_auth_setup(pn_transport_t *transport, struct jem_auth *auth);
+
+#endif
