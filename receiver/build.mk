@@ -9,3 +9,10 @@ libreport_a_SOURCES = \
 	%D%/series.def
 REPORT_LIBS = libreport.a libcommon.a $(FREETYPE_LIBS) $(ZLIB_LIBS) -lm
 EXTRA_DIST += %D%/page/page.h
+# What brokers deliver, as one folder per job: logs, data, graphs, pages.
+noinst_LIBRARIES += libreceiver.a
+libreceiver_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(ZSTD_CFLAGS)
+libreceiver_a_SOURCES = \
+	%D%/folder.c %D%/folder.h \
+	%D%/receiver.h \
+	%D%/stream.c %D%/stream.h

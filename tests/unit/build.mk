@@ -62,6 +62,11 @@ UNIT_TESTS += %D%/test_series %D%/test_model
 %C%_test_series_LDADD = libcheck.a $(REPORT_LIBS)
 %C%_test_model_SOURCES = %D%/test_model.c
 %C%_test_model_LDADD = libcheck.a $(REPORT_LIBS)
+UNIT_TESTS += %D%/test_stream %D%/test_folder
+%C%_test_folder_SOURCES = %D%/test_folder.c
+%C%_test_folder_LDADD = libcheck.a libreceiver.a libcommon.a
+%C%_test_stream_SOURCES = %D%/test_stream.c
+%C%_test_stream_LDADD = libcheck.a libreceiver.a libcommon.a
 
 # tools
 
