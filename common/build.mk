@@ -10,6 +10,7 @@ libcommon_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/config.c %D%/config.def %D%/config.h \
 	%D%/config_args.c \
+	%D%/config_check.c %D%/config_check.h \
 	%D%/config_env.c \
 	%D%/config_file.c %D%/config_file.h \
 	%D%/config_help.c \

@@ -3,6 +3,10 @@
 pkglibexec_PROGRAMS += jem-tool
 jem_tool_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 jem_tool_SOURCES = \
+	%D%/check.c \
+	%D%/check_login.c %D%/check_login.h \
+	%D%/check_observe.c %D%/check_observe.h \
+	%D%/manual.c \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def

@@ -37,4 +37,7 @@ struct jem_tool {
 	int (*run)(const struct jem_tool_args *args);
 };
 
+/* The tool of that name, or NULL. */
+const struct jem_tool *jem_tool_find(const char *name);
+
 #endif

@@ -120,7 +120,7 @@ static int run_with(const struct jem_tool *tool, struct jem_config *config, int 
 #include "tools/tools.def"
 #undef TOOL
 
-static const struct jem_tool *find_tool(const char *name)
+const struct jem_tool *jem_tool_find(const char *name)
 {
 	static const struct jem_tool *const tools[] = {
 #define TOOL(name) &jem_tool_##name,
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	int status;
 
 	jem_log_init(program, JEM_LOG_INFO);
-	tool = argc > 1 ? find_tool(argv[1]) : NULL;
+	tool = argc > 1 ? jem_tool_find(argv[1]) : NULL;
 	if (!tool) {
 		log_error("%s is no subcommand of jem-tool; jem --help lists them",
 			  argc > 1 ? argv[1] : "nothing");
