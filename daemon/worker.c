@@ -422,6 +422,8 @@ static void start(struct worker *worker)
 	tell_faults(worker);
 	if (worker->options->pid > 0)
 		jem_job_starting(worker->job);
+	if (worker->options->pid > 0 && !worker->link)
+		jem_job_running(worker->job, jem_now_ns()); /* it runs already */
 	jem_link_send(worker->link, "set drain_ms=%llu",
 		      (unsigned long long)(jem_config_ns(worker->config, JEM_OPTION_run_drain) /
 					   1000000));

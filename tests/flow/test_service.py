@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""jemd alone: beside a job that runs already, and as the service of a node."""
+import json
+import os
+import signal
+import socket
+import subprocess
+
+from jemtest import (BUILD, case, check, check_equal, check_in, end, main, program, spawn,
+                     wait_until)
+
+
+def start_broker(folder):
+    path = os.path.join(folder, "b.sock")
+    child = spawn([os.path.join(BUILD, "jem-tool"), "broker", "--listen", f"unix:{path}"],
+                  stdout=subprocess.PIPE)
+    child.stdout.readline()
+    return f"unix:{path}", child
+
+
+def start_receiver(folder, url):
+    out = os.path.join(folder, "out")
+    spawn([os.path.join(BUILD, "jem-tool"), "receive", "--broker", url, "--out", out])
+    return out
+
+
+def status_lines(out):
+    found = []
+    for folder, _, names in os.walk(out):
+        if "status.jsonl" in names:
+            with open(os.path.join(folder, "status.jsonl"), encoding="utf-8") as data:
+                found += [json.loads(line) for line in data if line.endswith("\n")]
+    return found
+
+
+def states(out):
+    return [line["state"] for line in status_lines(out)]
+
+
+@case
+def tells_the_service_manager_when_it_is_ready_and_when_it_stops(folder):
+    path = os.path.join(folder, "notify")
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(path)
+    notify.settimeout(20)
+    try:
+        daemon = spawn([program("jemd")], env={**os.environ, "NOTIFY_SOCKET": path})
+        check_equal(notify.recv(100), b"READY=1")
+        check_equal(end(daemon), 0, "exit status after SIGTERM")
+        check_in(notify.recv(100), (b"STOPPING=1",), "what came at the end")
+    finally:
+        notify.close()
+
+
+@case
+def publishes_the_node_and_ends_in_order(folder):
+    url, _ = start_broker(folder)
+    out = start_receiver(folder, url)
+    daemon = spawn([program("jemd"), "--broker", url])
+    wait_until(lambda: states(out), what="the first status record")
+    check_equal(end(daemon), 0, "exit status")
+    wait_until(lambda: "monitor_ended" in states(out), what="the last status record")
+
+
+@case
+def watches_a_job_by_its_pid_and_ends_with_it(folder):
+    url, _ = start_broker(folder)
+    out = start_receiver(folder, url)
+    job = spawn(["cat"], stdin=subprocess.PIPE)
+    daemon = spawn([program("jemd"), "--broker", url, "--pid", str(job.pid), "--job", "beside"])
+    wait_until(lambda: "running" in states(out), what="the running job")
+    job.stdin.close()
+    check_equal(daemon.wait(timeout=20), 0, "exit status")
+    wait_until(lambda: "ended" in states(out), what="the end of the job")
+    check(os.path.isdir(os.path.join(out, "local")), "no folder of the site")
+    check_in("beside", os.listdir(next(f for f, d, _ in os.walk(out) if "beside" in d)))
+
+
+@case
+def refuses_a_pid_that_is_not_there(folder):
+    done = subprocess.run([program("jemd"), "--pid", "2147483647"], stderr=subprocess.PIPE,
+                          timeout=20, check=False)
+    check_equal(done.returncode, 1, "exit status")
+    check_in(b"no process 2147483647 to watch", done.stderr)
+
+
+@case
+def refuses_wrong_words_in_one_line(folder):
+    for words in (["--pid", "x"], ["--pid=0"], ["--nonsense"], ["word"], ["--interval", "never"]):
+        done = subprocess.run([program("jemd"), *words], stderr=subprocess.PIPE, timeout=20,
+                              check=False)
+        check_equal(done.returncode, 64, f"exit status of {words}")
+        check_equal(done.stderr.count(b"\n"), 1, f"lines for {words}")
+
+
+@case
+def outlives_its_broker(folder):
+    url, broker = start_broker(folder)
+    daemon = spawn([program("jemd"), "--broker", url, "--set", "broker.idle_timeout=4"],
+                   stderr=subprocess.PIPE)
+    line = daemon.stderr.readline()
+    while b"publishing to" not in line:
+        line = daemon.stderr.readline()
+    broker.send_signal(signal.SIGKILL)
+    while b"retrying" not in line:
+        line = daemon.stderr.readline()
+        check(line, "the daemon has ended")
+    check_equal(end(daemon), 0, "exit status")
+
+
+main()
