@@ -6,10 +6,15 @@ libdaemon_a_SOURCES = \
 	%D%/batcher.c %D%/batcher.h \
 	%D%/job.c %D%/job.h \
 	%D%/notify.c %D%/notify.h \
+	%D%/outlets.c %D%/outlets.h \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/sources/self.c %D%/sources/self.h \
 	%D%/sources/wall_clock.c %D%/sources/wall_clock.h \
 	%D%/worker.c %D%/worker.h
+	%D%/outlets.c %D%/outlets.h \
 	%D%/publisher.c %D%/publisher.h
-EXTRA_DIST += %D%/worker.h
 include daemon/sources/metrics/build.mk
+
+bin_PROGRAMS += jemd
+jemd_SOURCES = %D%/main.c
+jemd_LDADD = libdaemon.a libbroker-client.a libcommon.a $(PROTON_LIBS) $(UV_LIBS) $(PCRE2_LIBS) -lm

@@ -7,88 +7,87 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 static const char usage[] =
-	"Usage: jemd [--config FILE] [--pid PID] [OPTION]...\n"
+	"Usage: jemd [OPTION]... [--pid PID]\n"
 	"       jemd --pid PID --filename FILE --json-summary FILE [--interval SECONDS]\n"
+	"       prmon [OPTION]... --pid PID\n"
+	"       prmon [OPTION]... -- COMMAND [ARG]...\n"
 	"\n"
 	"The worker-node daemon of the Job Execution Monitor: watches a job and its node and\n"
-	"publishes what it sees as AMQP 1.0 messages. With --filename and --json-summary it "
-	"writes\n"
-	"the files of prmon instead.\n"
-	"\n"
-	"  --pid PID              watch the job whose first process this is; default: the node "
-	"only\n"
-	"  --config FILE          read this configuration file\n"
-	"  --set SECTION.KEY=VALUE  set any key\n"
-	"  --filename FILE        write samples in the text format of prmon\n"
-	"  --json-summary FILE    write a summary in the JSON format of prmon\n"
-	"  --help, --version\n";
+	"publishes what it sees as AMQP 1.0 messages. With --filename or --json-summary, or "
+	"called\n"
+	"as prmon, it writes the files of prmon instead, and ends in order on SIGUSR1 and "
+	"SIGTERM.\n"
+	"\n";
 
-/* What only jemd's own command line knows; taken out of argv before the table sees it. */
+enum own_flag {
+	FLAG_PID,
+	FLAG_FILENAME,
+	FLAG_JSON,
+	FLAG_LAUNCHER,
+	FLAG_COLLECTOR
+};
+
+static const struct jem_flag flags[] = {
+	[FLAG_PID] = { "pid", "PID", "watch the job whose first process this is", 'p' },
+	[FLAG_FILENAME] = { "filename", "FILE", "write samples in the text format of prmon", 'f' },
+	[FLAG_JSON] = { "json-summary", "FILE", "write a summary in the JSON format of prmon",
+			'j' },
+	[FLAG_LAUNCHER] = { "launcher-fd", "FD", "socket to `jem run`, which alone uses this", 0 },
+	[FLAG_COLLECTOR] = { "collector", "URL", "publish there too; `jem run` alone uses this",
+			     0 },
+	{ 0 },
+};
+
+/* What only jemd's own command line knows. */
 struct own_options {
 	long pid;
 	long launcher_fd;
+	const char *collector;
 	const char *prmon_text;
 	const char *prmon_json;
 };
 
-static int take_number(const char *option, const char *value, long low, long *ret)
+static int take_number(const struct jem_flag *flag, const char *value, long low, long *ret,
+		       struct jem_err *err)
 {
 	char *end;
 	long number;
 
 	errno = 0;
 	number = strtol(value, &end, 10);
-	if (errno || end == value || *end || number < low || number > INT32_MAX) {
-		log_error("%s wants a number from %ld up, not \"%s\"", option, low, value);
-		return -EINVAL;
-	}
+	if (errno || end == value || *end || number < low || number > INT32_MAX)
+		return jem_err_set(err, -EINVAL, "--%s wants a number from %ld up, not \"%s\"",
+				   flag->flag, low, value);
 	*ret = number;
 	return 0;
 }
 
-/* The value of `--name VALUE` or `--name=VALUE` at *i, else NULL; *i moves to the last word used. */
-static const char *option_value(const char *name, int argc, char **argv, int *i)
+static int on_flag(void *arg, const struct jem_flag *flag, const char *value, struct jem_err *err)
 {
-	size_t len = strlen(name);
+	struct own_options *own = arg;
 
-	if (strncmp(argv[*i], name, len))
-		return NULL;
-	if (argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	if (argv[*i][len] || *i + 1 >= argc)
-		return NULL;
-	return argv[++*i];
-}
-
-/* Moves our own options out of argv: 0, or -EINVAL when one of them is wrong. */
-static int take_own_options(int *argc, char **argv, struct own_options *own)
-{
-	int kept = 1;
-
-	for (int i = 1; i < *argc; i++) {
-		const char *value;
-		int status = 0;
-
-		if ((value = option_value("--pid", *argc, argv, &i)))
-			status = take_number("--pid", value, 1, &own->pid);
-		else if ((value = option_value("--launcher-fd", *argc, argv, &i)))
-			status = take_number("--launcher-fd", value, 3, &own->launcher_fd);
-		else if ((value = option_value("--filename", *argc, argv, &i)))
-			own->prmon_text = value;
-		else if ((value = option_value("--json-summary", *argc, argv, &i)))
-			own->prmon_json = value;
-		else
-			argv[kept++] = argv[i];
-		if (status < 0)
-			return status;
+	switch ((enum own_flag)(flag - flags)) {
+	case FLAG_PID:
+		return take_number(flag, value, 1, &own->pid, err);
+	case FLAG_LAUNCHER:
+		return take_number(flag, value, 3, &own->launcher_fd, err);
+	case FLAG_COLLECTOR:
+		own->collector = value;
+		return 0;
+	case FLAG_FILENAME:
+		own->prmon_text = value;
+		return 0;
+	case FLAG_JSON:
+		own->prmon_json = value;
+		return 0;
 	}
-	argv[kept] = NULL;
-	*argc = kept;
-	return 0;
+	return -EINVAL;
 }
 
 static void on_fault(void *arg, const char *line)
@@ -100,25 +99,58 @@ static void on_fault(void *arg, const char *line)
 	jem_buf_add_char(faults, '\n');
 }
 
+static bool is_called_prmon(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !strcmp(slash ? slash + 1 : path, "prmon");
+}
+
+/* What fits together: a command only for prmon, and prmon needs something to watch. */
+static int check_words(struct own_options *own, bool is_prmon, bool has_command, const char *word,
+		       struct jem_err *err)
+{
+	if (is_prmon && !own->prmon_text && !own->prmon_json) {
+		own->prmon_text = "prmon.txt";
+		own->prmon_json = "prmon.json";
+	}
+	if (has_command && !own->prmon_text && !own->prmon_json)
+		return jem_err_set(err, -EINVAL,
+				   "jemd runs no command, but got \"%s\"; use jem run", word);
+	if (has_command && own->pid)
+		return jem_err_set(err, -EINVAL, "--pid and a command exclude each other");
+	if ((own->prmon_text || own->prmon_json) && !has_command && !own->pid)
+		return jem_err_set(err, -EINVAL, "nothing to watch: give --pid PID or -- COMMAND");
+	return 0;
+}
+
 /* Command line, environment, file: a fault in the last two degrades, in the first it ends us. */
-static int configure(struct jem_config *config, int argc, char **argv, struct jem_buf *faults)
+static int configure(struct jem_config *config, int argc, char **argv, struct own_options *own,
+		     struct jem_buf *faults)
 {
 	struct jem_err err;
 	const char *path;
-	int left = jem_config_parse_args(config, JEM_FOR_DAEMON, argc, argv, &err);
+	const struct jem_args args = { .programs = JEM_FOR_DAEMON | JEM_FOR_RUN,
+				       .flags = flags,
+				       .on_flag = on_flag,
+				       .arg = own };
+	int left = jem_config_parse(config, &args, argc, argv, &err);
 
 	if (left == JEM_ARGS_HELP) {
 		fputs(usage, stdout);
-		jem_config_print_help(stdout, JEM_FOR_DAEMON);
+		jem_config_print_help(stdout, JEM_FOR_DAEMON, flags);
 		return left;
 	}
 	if (left == JEM_ARGS_VERSION) {
 		puts("jemd " JEM_VERSION);
 		return left;
 	}
-	if (left >= 0 && left < argc && strcmp(argv[left], "--"))
-		left = jem_err_set(&err, -EINVAL, "jemd takes no words, but got \"%s\"",
-				   argv[left]);
+	if (left >= 0) {
+		int status =
+			check_words(own, is_called_prmon(argv[0]), left < argc, argv[left], &err);
+
+		left = status < 0 ? status : left;
+	}
 	if (left < 0) {
 		log_error("%s; try jemd --help", err.text);
 		return -EINVAL;
@@ -127,39 +159,73 @@ static int configure(struct jem_config *config, int argc, char **argv, struct je
 	path = jem_config_file(config);
 	if (path)
 		jem_config_load_file(config, path, on_fault, faults);
-	return 0;
+	return left;
+}
+
+/* The command of `prmon -- COMMAND`: its pid, or -1. It finds descriptors and signals as they came. */
+static pid_t start_command(char **command)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	execvp(command[0], command);
+	log_error("cannot run %s: %s", command[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126); /* as env(1) */
+}
+
+/* The exit status of the command as a shell tells it. */
+static int command_status(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_FAILURE;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int run(struct jem_config *config, const struct own_options *own, char **command,
+	       struct jem_buf *faults)
+{
+	pid_t started = *command ? start_command(command) : 0;
+	struct jem_worker_options options = {
+		.config = config,
+		.pid = started ? started : (pid_t)own->pid,
+		.launcher_fd = (int)own->launcher_fd,
+		.collector = own->collector,
+		.faults = jem_buf_cstr(faults),
+		.prmon_text = own->prmon_text,
+		.prmon_json = own->prmon_json,
+	};
+	int status;
+
+	if (started < 0) {
+		log_error("cannot fork: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	status = jem_worker_run(&options);
+	return started ? command_status(started) : status;
 }
 
 int main(int argc, char **argv)
 {
 	struct own_options own = { .launcher_fd = -1 };
 	struct jem_config *config = NULL;
-	struct jem_worker_options options;
 	struct jem_buf faults;
 	int status;
 
 	jem_log_init("jemd", JEM_LOG_INFO);
 	jem_buf_init(&faults, 64 << 10);
-	if (take_own_options(&argc, argv, &own) < 0)
-		return EX_USAGE;
 	if (jem_config_create(&config) < 0) {
 		log_error("no memory");
 		return EX_OSERR;
 	}
-	status = configure(config, argc, argv, &faults);
-	if (status == JEM_ARGS_HELP || status == JEM_ARGS_VERSION)
-		return EXIT_SUCCESS;
-	if (status < 0)
-		return EX_USAGE;
-	options = (struct jem_worker_options){
-		.config = config,
-		.pid = (pid_t)own.pid,
-		.launcher_fd = (int)own.launcher_fd,
-		.faults = jem_buf_cstr(&faults),
-		.prmon_text = own.prmon_text,
-		.prmon_json = own.prmon_json,
-	};
-	status = jem_worker_run(&options);
+	status = configure(config, argc, argv, &own, &faults);
+	if (status >= 0)
+		status = run(config, &own, argv + status, &faults);
+	else
+		status = status == -EINVAL ? EX_USAGE : EXIT_SUCCESS;
 	jem_config_destroy(config);
 	jem_buf_deinit(&faults);
 	return status;

@@ -7,7 +7,7 @@
 #include "daemon/batcher.h"
 #include "daemon/job.h"
 #include "daemon/notify.h"
-#include "daemon/publisher.h"
+#include "daemon/outlets.h"
 #include "daemon/sources/self.h"
 #include "daemon/sources/wall_clock.h"
 
@@ -20,7 +20,6 @@
 enum {
 	CLOSE_MS = 300,          /* for the close frames of the broker's connection */
 	LOST_LAUNCHER_MS = 3000, /* for delivery when the launcher is gone */
-	URLS_MAX = 16,
 };
 
 enum phase {
@@ -43,7 +42,7 @@ struct worker {
 
 	/* the stages, in flow order; all owned */
 	struct jem_redactor *redactor;
-	struct jem_publisher *publisher;
+	struct jem_outlets *outlets;
 	struct jem_batcher *batcher;
 	struct jem_job *job;
 	struct jem_self_source *self;
@@ -54,7 +53,6 @@ struct worker {
 	uv_timer_t drain_timer;
 	uv_poll_t pid_poll;
 	int pid_fd; /* -1: none */
-	bool is_connected;
 };
 
 static void end_job(struct worker *worker, const struct jem_reaped *reaped);
@@ -65,7 +63,7 @@ static void on_batch(void *arg, struct jem_batch *batch)
 {
 	struct worker *worker = arg;
 
-	jem_publisher_push(worker->publisher, batch);
+	jem_outlets_push(worker->outlets, batch);
 }
 
 static void on_lost(void *arg, const struct jem_head *head, enum jem_cause cause)
@@ -74,17 +72,6 @@ static void on_lost(void *arg, const struct jem_head *head, enum jem_cause cause
 
 	if (worker->batcher)
 		jem_batcher_note_lost(worker->batcher, head->kind, cause, head->n);
-}
-
-static void on_broker_state(void *arg, bool is_connected, const char *text)
-{
-	struct worker *worker = arg;
-
-	if (is_connected)
-		log_info("publishing to %s", text);
-	else if (worker->is_connected || worker->phase == PHASE_RUNNING)
-		log_warning("no broker: %s, retrying", text);
-	worker->is_connected = is_connected;
 }
 
 static void close_stages(struct worker *worker);
@@ -100,20 +87,19 @@ static void on_drained(void *arg)
 static void on_drain_over(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
-	const struct jem_account *account = jem_publisher_account(worker->publisher);
 
 	log_warning("%llu batches were not delivered within the time to drain",
-		    (unsigned long long)account->held);
+		    (unsigned long long)jem_outlets_account(worker->outlets)->held);
 	close_stages(worker);
 }
 
 /* --- the end, in order ------------------------------------------------------------------------ */
 
-static void on_publisher_closed(void *arg)
+static void on_outlets_closed(void *arg)
 {
 	struct worker *worker = arg;
 
-	worker->publisher = NULL;
+	worker->outlets = NULL;
 	jem_link_send(worker->link, "done");
 	jem_link_close(worker->link);
 	worker->link = NULL;
@@ -135,7 +121,7 @@ static void close_stages(struct worker *worker)
 	jem_self_source_destroy(worker->self);
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
-	jem_publisher_close(worker->publisher, CLOSE_MS, on_publisher_closed);
+	jem_outlets_close(worker->outlets, CLOSE_MS, on_outlets_closed);
 }
 
 static uint64_t drain_ms(const struct worker *worker)
@@ -161,7 +147,7 @@ static void drain(struct worker *worker, uint64_t timeout_ms)
 	jem_self_source_publish(worker->self);
 	jem_batcher_finish(worker->batcher);
 	uv_timer_start(&worker->drain_timer, on_drain_over, timeout_ms, 0);
-	if (jem_publisher_is_drained(worker->publisher))
+	if (jem_outlets_are_drained(worker->outlets))
 		close_stages(worker);
 }
 
@@ -312,32 +298,22 @@ static void redact_names(struct worker *worker)
 	}
 }
 
-static int open_publisher(struct worker *worker, struct jem_err *err)
+static int open_outlets(struct worker *worker, struct jem_err *err)
 {
-	const char *urls[URLS_MAX];
 	char container_id[JEM_TOPIC_MAX];
-	struct jem_publisher_options options = {
+	const struct jem_outlets_options options = {
 		.loop = &worker->loop,
-		.urls = urls,
-		.url_count = jem_config_list_size(worker->config, JEM_OPTION_broker_url),
+		.config = worker->config,
 		.container_id = container_id,
-		.credentials = jem_config_str(worker->config, JEM_OPTION_broker_credentials),
-		.idle_timeout_ms =
-			jem_config_ns(worker->config, JEM_OPTION_broker_idle_timeout) / 1000000,
-		.in_flight_max = jem_config_u64(worker->config, JEM_OPTION_broker_in_flight),
+		.collector = worker->options->collector,
 		.on_lost = on_lost,
-		.on_state = on_broker_state,
 		.on_drained = on_drained,
 		.arg = worker,
 	};
 
-	if (options.url_count > URLS_MAX)
-		options.url_count = URLS_MAX;
-	for (size_t i = 0; i < options.url_count; i++)
-		urls[i] = jem_config_list_at(worker->config, JEM_OPTION_broker_url, i);
 	snprintf(container_id, sizeof(container_id), "jemd/%s/%s", worker->identity.names.node,
 		 worker->epoch);
-	return jem_publisher_create(&options, &worker->publisher, err);
+	return jem_outlets_create(&options, &worker->outlets, err);
 }
 
 static int open_batcher(struct worker *worker)
@@ -382,12 +358,11 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 	if ((status = open_redactor(worker, err)) < 0)
 		return status;
 	redact_names(worker);
-	if ((status = open_publisher(worker, err)) < 0)
+	if ((status = open_outlets(worker, err)) < 0)
 		return status;
 	if ((status = open_batcher(worker)) < 0 ||
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
-	    (status = jem_self_source_create(&worker->loop, worker->batcher,
-					     jem_publisher_account(worker->publisher),
+	    (status = jem_self_source_create(&worker->loop, worker->batcher, worker->outlets,
 					     &worker->self)) < 0 ||
 	    (status = jem_wall_clock_source_create(&worker->loop, worker->batcher, &worker->clock,
 						   &worker->wall_clock)) < 0 ||

@@ -19,9 +19,10 @@
 
 struct jem_worker_options {
 	const struct jem_config *config;
-	pid_t pid;          /* of the job, 0: none */
-	int launcher_fd;    /* link to `jem run`, -1: none */
-	const char *faults; /* lines found in the configuration, "" if none */
+	pid_t pid;             /* of the job, 0: none */
+	int launcher_fd;       /* link to `jem run`, -1: none */
+	const char *collector; /* URL of the collector of `jem run`, besides broker.url; or NULL */
+	const char *faults;    /* lines found in the configuration, "" if none */
 	/* prmon drop-in: files to write instead of publishing; NULL: not */
 	const char *prmon_text;
 	const char *prmon_json;

@@ -16,8 +16,8 @@ enum {
 };
 
 struct jem_self_source {
-	struct jem_batcher *batcher;         /* borrowed, outlives us */
-	const struct jem_account *publisher; /* borrowed, outlives us */
+	struct jem_batcher *batcher; /* borrowed, outlives us */
+	struct jem_outlets *outlets; /* borrowed, outlives us */
 	uv_timer_t timer;
 };
 
@@ -27,14 +27,14 @@ static void on_due(uv_timer_t *timer)
 }
 
 int jem_self_source_create(uv_loop_t *loop, struct jem_batcher *batcher,
-			   const struct jem_account *publisher, struct jem_self_source **ret)
+			   struct jem_outlets *outlets, struct jem_self_source **ret)
 {
 	struct jem_self_source *self = calloc(1, sizeof(*self));
 
 	if (!self)
 		return -ENOMEM;
 	self->batcher = batcher;
-	self->publisher = publisher;
+	self->outlets = outlets;
 	uv_timer_init(loop, &self->timer);
 	self->timer.data = self;
 	uv_timer_start(&self->timer, on_due, INTERVAL_MS, INTERVAL_MS);
@@ -84,6 +84,7 @@ static void add_costs(struct jem_record *record)
 
 static void add_accounts(const struct jem_self_source *self, struct jem_record *record)
 {
+	const struct jem_account *batches = jem_outlets_account(self->outlets);
 	struct jem_account sum = { 0 };
 	uint64_t dropped = 0;
 
@@ -100,10 +101,10 @@ static void add_accounts(const struct jem_self_source *self, struct jem_record *
 	add(record, JEM_METRIC_records_out, (double)sum.out);
 	add(record, JEM_METRIC_records_held, (double)sum.held);
 	add(record, JEM_METRIC_records_dropped, (double)dropped);
-	add(record, JEM_METRIC_batches_in, (double)self->publisher->in);
-	add(record, JEM_METRIC_batches_out, (double)self->publisher->out);
-	add(record, JEM_METRIC_batches_held, (double)self->publisher->held);
-	add(record, JEM_METRIC_batches_dropped, (double)jem_account_dropped(self->publisher));
+	add(record, JEM_METRIC_batches_in, (double)batches->in);
+	add(record, JEM_METRIC_batches_out, (double)batches->out);
+	add(record, JEM_METRIC_batches_held, (double)batches->held);
+	add(record, JEM_METRIC_batches_dropped, (double)jem_account_dropped(batches));
 }
 
 void jem_self_source_publish(struct jem_self_source *self)

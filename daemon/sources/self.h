@@ -4,17 +4,18 @@
  *
  * Flow:      getrusage, /proc/self/statm, accounts of the stages -> metric record
  * Thread:    loop thread, every 10 s and once at the end
- * Ownership: owns its timer; batcher and accounts are borrowed and outlive it
+ * Ownership: owns its timer; batcher and outlets are borrowed and outlive it
  */
 #ifndef JEM_DAEMON_SOURCES_SELF_H
 #define JEM_DAEMON_SOURCES_SELF_H
 
 #include "daemon/batcher.h"
+#include "daemon/outlets.h"
 
 struct jem_self_source;
 
 int jem_self_source_create(uv_loop_t *loop, struct jem_batcher *batcher,
-			   const struct jem_account *publisher, struct jem_self_source **ret);
+			   struct jem_outlets *outlets, struct jem_self_source **ret);
 
 /* Publishes now: at the end, before the batcher's last batches. */
 void jem_self_source_publish(struct jem_self_source *self);

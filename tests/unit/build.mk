@@ -36,7 +36,8 @@ UNIT_TESTS += %D%/test_redact
 # daemon
 UNIT_TESTS += %D%/test_sources
 %C%_test_sources_SOURCES = %D%/test_sources.c %D%/bench.c %D%/bench.h
-%C%_test_sources_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
+%C%_test_sources_LDADD = libcheck.a libdaemon.a libbroker-client.a libcommon.a $(PROTON_LIBS) \
+	$(UV_LIBS) $(PCRE2_LIBS) -lm
 UNIT_TESTS += %D%/test_batcher
 %C%_test_batcher_SOURCES = %D%/test_batcher.c %D%/bench.c %D%/bench.h
 %C%_test_batcher_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm

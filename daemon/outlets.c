@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/outlets.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	OUTLETS_MAX = 2,
+	URLS_MAX = 16
+};
+
+struct outlet {
+	struct jem_outlets *outlets; /* borrowed: we are part of it */
+	const char *what;
+	struct jem_publisher *publisher; /* owned; NULL once closed */
+	bool is_connected;
+	bool was_told;
+};
+
+struct jem_outlets {
+	struct jem_outlets_options options;
+	struct outlet list[OUTLETS_MAX];
+	size_t count;
+	size_t open_count;
+	struct jem_account sum;
+	void (*on_closed)(void *arg);
+};
+
+static void on_lost(void *arg, const struct jem_head *head, enum jem_cause cause)
+{
+	struct outlet *outlet = arg;
+
+	outlet->outlets->options.on_lost(outlet->outlets->options.arg, head, cause);
+}
+
+/* Changes are told, and the first failure; not every attempt. */
+static void on_state(void *arg, bool is_connected, const char *text)
+{
+	struct outlet *outlet = arg;
+
+	if (is_connected)
+		log_info("publishing to %s %s", outlet->what, text);
+	else if (outlet->is_connected || !outlet->was_told)
+		log_warning("no %s: %s, retrying", outlet->what, text);
+	outlet->was_told = true;
+	outlet->is_connected = is_connected;
+}
+
+static void on_drained(void *arg)
+{
+	struct outlet *outlet = arg;
+
+	if (jem_outlets_are_drained(outlet->outlets))
+		outlet->outlets->options.on_drained(outlet->outlets->options.arg);
+}
+
+static int open_outlet(struct jem_outlets *outlets, const char *what, const char *const *urls,
+		       size_t url_count, struct jem_err *err)
+{
+	const struct jem_config *config = outlets->options.config;
+	struct outlet *outlet = &outlets->list[outlets->count];
+	const struct jem_publisher_options options = {
+		.loop = outlets->options.loop,
+		.urls = urls,
+		.url_count = url_count,
+		.container_id = outlets->options.container_id,
+		.credentials = jem_config_str(config, JEM_OPTION_broker_credentials),
+		.idle_timeout_ms = jem_config_ns(config, JEM_OPTION_broker_idle_timeout) / 1000000,
+		.in_flight_max = jem_config_u64(config, JEM_OPTION_broker_in_flight),
+		.on_lost = on_lost,
+		.on_state = on_state,
+		.on_drained = on_drained,
+		.arg = outlet,
+	};
+	int status;
+
+	outlet->outlets = outlets;
+	outlet->what = what;
+	status = jem_publisher_create(&options, &outlet->publisher, err);
+	if (status < 0)
+		return status;
+	outlets->count++;
+	outlets->open_count++;
+	return 0;
+}
+
+int jem_outlets_create(const struct jem_outlets_options *options, struct jem_outlets **ret,
+		       struct jem_err *err)
+{
+	struct jem_outlets *outlets = calloc(1, sizeof(*outlets));
+	size_t count = jem_config_list_size(options->config, JEM_OPTION_broker_url);
+	const char *urls[URLS_MAX];
+	int status = 0;
+
+	if (!outlets)
+		return jem_err_set(err, -ENOMEM, "no memory for the publishers");
+	outlets->options = *options;
+	count = count < URLS_MAX ? count : URLS_MAX;
+	for (size_t i = 0; i < count; i++)
+		urls[i] = jem_config_list_at(options->config, JEM_OPTION_broker_url, i);
+	/* A broker URL that is wrong costs the broker, not what else works. */
+	if (count && open_outlet(outlets, "broker", urls, count, err) < 0)
+		log_error("%s, ignoring", err->text);
+	if (options->collector) {
+		status = open_outlet(outlets, "collector", &options->collector, 1, err);
+		if (status < 0)
+			log_error("%s, ignoring", err->text);
+	}
+	if (!outlets->count)
+		status = open_outlet(outlets, "broker", NULL, 0, err);
+	if (!outlets->count) {
+		free(outlets);
+		return status;
+	}
+	*ret = outlets;
+	return 0;
+}
+
+void jem_outlets_push(struct jem_outlets *outlets, struct jem_batch *batch)
+{
+	size_t size = sizeof(*batch) + batch->len;
+
+	for (size_t i = 0; i + 1 < outlets->count; i++) {
+		struct jem_batch *copy = malloc(size);
+
+		if (copy) {
+			memcpy(copy, batch, size);
+			jem_publisher_push(outlets->list[i].publisher, copy);
+		} else {
+			outlets->options.on_lost(outlets->options.arg, &batch->head,
+						 JEM_CAUSE_no_memory);
+		}
+	}
+	jem_publisher_push(outlets->list[outlets->count - 1].publisher, batch);
+}
+
+bool jem_outlets_are_drained(const struct jem_outlets *outlets)
+{
+	for (size_t i = 0; i < outlets->count; i++)
+		if (!jem_publisher_is_drained(outlets->list[i].publisher))
+			return false;
+	return true;
+}
+
+const struct jem_account *jem_outlets_account(struct jem_outlets *outlets)
+{
+	outlets->sum = (struct jem_account){ 0 };
+	for (size_t i = 0; i < outlets->count; i++) {
+		const struct jem_account *one = jem_publisher_account(outlets->list[i].publisher);
+
+		outlets->sum.in += one->in;
+		outlets->sum.out += one->out;
+		outlets->sum.held += one->held;
+		for (int cause = 0; cause < JEM_CAUSE_COUNT; cause++)
+			outlets->sum.dropped[cause] += one->dropped[cause];
+	}
+	return &outlets->sum;
+}
+
+static void on_publisher_closed(void *arg)
+{
+	struct outlet *outlet = arg;
+	struct jem_outlets *outlets = outlet->outlets;
+	void (*on_closed)(void *) = outlets->on_closed;
+	void *user = outlets->options.arg;
+
+	outlet->publisher = NULL;
+	if (--outlets->open_count)
+		return;
+	free(outlets);
+	on_closed(user);
+}
+
+void jem_outlets_close(struct jem_outlets *outlets, uint64_t timeout_ms,
+		       void (*on_closed)(void *arg))
+{
+	size_t count = outlets->count;
+	struct jem_publisher *publishers[OUTLETS_MAX];
+
+	outlets->on_closed = on_closed;
+	for (size_t i = 0; i < count; i++)
+		publishers[i] = outlets->list[i].publisher;
+	/* The last one to close may free us at once. */
+	for (size_t i = 0; i < count; i++)
+		jem_publisher_close(publishers[i], timeout_ms, on_publisher_closed);
+}
