@@ -17,4 +17,4 @@ include daemon/sources/metrics/build.mk
 
 bin_PROGRAMS += jemd
 jemd_SOURCES = %D%/main.c
-jemd_LDADD = libdaemon.a libbroker-client.a libcommon.a $(PROTON_LIBS) $(UV_LIBS) $(PCRE2_LIBS) -lm
+jemd_LDADD = libdaemon.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lm
