@@ -1,5 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a person types: each subcommand of jem-tool is one file, listed in tools.def.
+
+# The launcher: libc and the libc-only objects of libcommon, static where it can be.
+bin_PROGRAMS += jem
+jem_SOURCES = \
+	%D%/find.c %D%/find.h \
+	%D%/jem.c \
+	%D%/run/ending.c \
+	%D%/run/fd.c %D%/run/fd.h \
+	%D%/run/folder.c %D%/run/folder.h \
+	%D%/run/job.c %D%/run/job.h \
+	%D%/run/launch.h \
+	%D%/run/link.c %D%/run/link.h \
+	%D%/run/loop.c \
+	%D%/run/monitors.c %D%/run/monitors.h \
+	%D%/run/options.c %D%/run/options.h \
+	%D%/run/reaper.c %D%/run/reaper.h \
+	%D%/run/run.c %D%/run/run.h \
+	%D%/run/sentinel.c %D%/run/sentinel.h \
+	%D%/run/signals.c %D%/run/signals.h \
+	%D%/run/tee.c %D%/run/tee.h \
+	%D%/run/voice.c %D%/run/voice.h \
+	%D%/subcommands.def
+jem_LDADD = libcommon.a
+jem_LDFLAGS = $(AM_LDFLAGS) $(LAUNCHER_LDFLAGS)
+
 pkglibexec_PROGRAMS += jem-tool
 jem_tool_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 jem_tool_SOURCES = \

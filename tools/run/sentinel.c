@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/sentinel.h"
+
+#include "tools/run/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	STATUS_MAX = 4096,
+	WATCH_MS = 50,
+	ANSWER_MS = 20 /* the sentinel may have to wait for a core */
+};
+
+enum order_kind {
+	TAKE_OFF, /* the pending signals of `mask`; is answered */
+	WATCH,
+	UNWATCH
+};
+
+struct order {
+	enum order_kind kind;
+	pid_t job;
+	uint64_t mask;
+};
+
+/* The third field of /proc/PID/stat: its state, or 'X' when there is no such process. */
+static char state_of(pid_t pid)
+{
+	char path[32];
+	char text[512];
+	ssize_t len;
+	char *end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (len <= 0)
+		return 'X';
+	text[len] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : 'X';
+}
+
+static bool is_stopped(pid_t pid)
+{
+	char state = state_of(pid);
+
+	return state == 'T' || state == 't';
+}
+
+static void take_off(uint64_t mask)
+{
+	struct timespec now = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int sig = 1; sig <= 64; sig++)
+		if (mask >> (sig - 1) & 1)
+			sigaddset(&set, sig);
+	while (sigtimedwait(&set, NULL, &now) > 0 || errno == EINTR)
+		continue;
+}
+
+static _Noreturn void keep_watch(int orders, pid_t launcher)
+{
+	pid_t watched = 0;
+
+	for (;;) {
+		struct pollfd wait = { .fd = orders, .events = POLLIN };
+		struct order order;
+		int n = poll(&wait, 1, watched ? WATCH_MS : -1);
+
+		if (n == 0 && !is_stopped(watched) && is_stopped(launcher))
+			kill(launcher, SIGCONT);
+		if (n <= 0)
+			continue;
+		if (recv(orders, &order, sizeof(order), 0) != (ssize_t)sizeof(order))
+			_exit(0);
+		if (order.kind == TAKE_OFF) {
+			take_off(order.mask);
+			(void)send(orders, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		} else {
+			watched = order.kind == WATCH ? order.job : 0;
+		}
+	}
+}
+
+void jem_sentinel_forget(struct jem_sentinel *sentinel)
+{
+	jem_fd_close(&sentinel->orders);
+	jem_fd_close(&sentinel->status);
+	sentinel->pid = 0;
+}
+
+int jem_sentinel_start(struct jem_sentinel *sentinel)
+{
+	pid_t launcher = getpid();
+	char path[32];
+	int ends[2];
+	int rc;
+
+	*sentinel = (struct jem_sentinel){ .orders = -1, .status = -1 };
+	rc = jem_fd_socketpair(ends);
+	if (rc < 0)
+		return rc;
+	sentinel->orders = ends[0];
+	sentinel->pid = fork();
+	if (sentinel->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != launcher)
+			_exit(0);
+		prctl(PR_SET_NAME, "jem-sentinel");
+		jem_fd_close_others(&ends[1], 1);
+		keep_watch(ends[1], launcher);
+	}
+	rc = -errno;
+	close(ends[1]);
+	if (sentinel->pid < 0) {
+		jem_sentinel_forget(sentinel);
+		return rc;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)sentinel->pid);
+	sentinel->status = jem_fd_open(path, O_RDONLY);
+	return 0;
+}
+
+void jem_sentinel_stop(struct jem_sentinel *sentinel)
+{
+	if (sentinel->pid > 0) {
+		kill(sentinel->pid, SIGKILL);
+		while (waitpid(sentinel->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	jem_sentinel_forget(sentinel);
+}
+
+/* proc(5): ShdPnd is the mask of signals pending for the process as a whole, in hexadecimal. */
+static uint64_t read_pending(int status)
+{
+	char text[STATUS_MAX];
+	ssize_t len = status < 0 ? -1 : pread(status, text, sizeof(text) - 1, 0);
+	const char *line;
+
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	line = strstr(text, "\nShdPnd:");
+	return line ? strtoull(line + 8, NULL, 16) : 0;
+}
+
+static void order(struct jem_sentinel *sentinel, enum order_kind kind, pid_t job, uint64_t mask)
+{
+	struct order order = { .kind = kind, .job = job, .mask = mask };
+
+	if (sentinel->orders >= 0)
+		(void)send(sentinel->orders, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void order_off(struct jem_sentinel *sentinel, uint64_t mask)
+{
+	struct pollfd wait = { .fd = sentinel->orders, .events = POLLIN };
+	char answer;
+
+	while (recv(sentinel->orders, &answer, 1, MSG_DONTWAIT) > 0)
+		continue; /* answers that came too late */
+	order(sentinel, TAKE_OFF, 0, mask);
+	if (poll(&wait, 1, ANSWER_MS) == 1)
+		(void)recv(sentinel->orders, &answer, 1, MSG_DONTWAIT);
+}
+
+bool jem_sentinel_got(struct jem_sentinel *sentinel, int sig)
+{
+	static const long waits_ns[] = { 0, 300000, 700000, 2000000 };
+	uint64_t bit = (uint64_t)1 << (sig - 1);
+
+	if (sentinel->pid <= 0)
+		return false;
+	for (unsigned i = 0; i < sizeof(waits_ns) / sizeof(*waits_ns); i++) {
+		struct timespec wait = { .tv_nsec = waits_ns[i] };
+
+		if (i > 0)
+			nanosleep(&wait, NULL);
+		if (read_pending(sentinel->status) & bit) {
+			order_off(sentinel, bit);
+			return true;
+		}
+	}
+	if (sig == SIGCONT) {
+		/* The group may have been stopped as a whole, and is continued one by one. */
+		kill(sentinel->pid, SIGCONT);
+		order_off(sentinel, bit);
+	}
+	return false;
+}
+
+void jem_sentinel_sweep(struct jem_sentinel *sentinel)
+{
+	uint64_t stale = sentinel->pid > 0 ? jem_sentinel_missed_by(sentinel, getpid()) : 0;
+
+	if (stale)
+		order_off(sentinel, stale);
+}
+
+uint64_t jem_sentinel_missed_by(struct jem_sentinel *sentinel, pid_t pid)
+{
+	uint64_t pending = sentinel->pid > 0 ? read_pending(sentinel->status) : 0;
+	char path[32];
+	int fd;
+
+	if (!pending)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	pending &= ~read_pending(fd);
+	if (fd >= 0)
+		close(fd);
+	return pending;
+}
+
+void jem_sentinel_watch(struct jem_sentinel *sentinel, pid_t job)
+{
+	order(sentinel, WATCH, job, 0);
+}
+
+void jem_sentinel_unwatch(struct jem_sentinel *sentinel)
+{
+	order(sentinel, UNWATCH, 0, 0);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sentinel: a child in the job's process group that tells for whom a signal was.
+ *
+ * A signal sent to the group reached the job already; one sent to the launcher alone must be
+ * passed on. The kernel does not say which it was, but the sentinel, which blocks everything, has
+ * the group's signal pending too: bit set in ShdPnd of its /proc/PID/status. The same holds for a
+ * batch system that signals every process it finds. A pending signal is then taken off, so that
+ * the next one is told apart again.
+ *
+ * Its second duty: while launcher and job are stopped together, it wakes the launcher when
+ * somebody continues or kills the job alone.
+ *
+ * It dies with the launcher (PR_SET_PDEATHSIG).
+ */
+#ifndef JEM_TOOLS_RUN_SENTINEL_H
+#define JEM_TOOLS_RUN_SENTINEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct jem_sentinel {
+	pid_t pid;  /* 0: none, every signal is taken as sent to us alone */
+	int orders; /* owned */
+	int status; /* owned: its /proc/PID/status, -1 without /proc */
+};
+
+int jem_sentinel_start(struct jem_sentinel *sentinel);
+void jem_sentinel_stop(struct jem_sentinel *sentinel);
+
+/* It has died, and been waited for. */
+void jem_sentinel_forget(struct jem_sentinel *sentinel);
+
+/*
+ * Whether `sig`, which has just reached the launcher, reached the group. Waits at most 3 ms for
+ * the other processes of the group to get theirs.
+ */
+bool jem_sentinel_got(struct jem_sentinel *sentinel, int sig);
+
+/* Takes off what came to the group too late to be asked for. */
+void jem_sentinel_sweep(struct jem_sentinel *sentinel);
+
+/* The signals (bit N - 1 for signal N) that reached the group and not process `pid`. */
+uint64_t jem_sentinel_missed_by(struct jem_sentinel *sentinel, pid_t pid);
+
+/* The launcher is about to stop with the job; and goes on. */
+void jem_sentinel_watch(struct jem_sentinel *sentinel, pid_t job);
+void jem_sentinel_unwatch(struct jem_sentinel *sentinel);
+
+#endif
