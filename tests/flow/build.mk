@@ -1,2 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The real programs, end to end; tests/flow/jemtest.py is their common ground.
+
+# the launcher
+check_PROGRAMS += %D%/probe %D%/fake_monitor
+%C%_probe_SOURCES = %D%/probe.c
+%C%_fake_monitor_SOURCES = %D%/fake_monitor.c
+EXTRA_DIST += %D%/launching.py
+launcher_tests = %D%/test_job_first.py
+FLOW_TESTS += $(launcher_tests)
+dist_check_SCRIPTS += $(launcher_tests)
