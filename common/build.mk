@@ -24,6 +24,7 @@ libcommon_a_SOURCES = \
 	%D%/kind.c %D%/kind.h \
 	%D%/launch_link.c %D%/launch_link.h \
 	%D%/log.c %D%/log.h \
+	%D%/log_rule.c %D%/log_rule.h \
 	%D%/metric.c %D%/metric.h \
 	%D%/name.c %D%/name.h \
 	%D%/record.c %D%/record.h \
