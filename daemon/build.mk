@@ -13,6 +13,7 @@ libdaemon_a_SOURCES = \
 	%D%/worker.c %D%/worker.h
 	%D%/outlets.c %D%/outlets.h \
 	%D%/publisher.c %D%/publisher.h
+include daemon/sources/log/build.mk
 include daemon/sources/metrics/build.mk
 
 bin_PROGRAMS += jemd

@@ -48,6 +48,16 @@ UNIT_TESTS += %D%/test_node
 %C%_test_node_SOURCES = %D%/test_node.c %D%/tree.c %D%/tree.h
 %C%_test_node_LDADD = libcheck.a libmetrics.a libcommon.a -lpthread -lm
 
+UNIT_TESTS += %D%/test_log_tail %D%/test_log_rules
+%C%_test_log_tail_SOURCES = %D%/test_log_tail.c
+%C%_test_log_tail_LDADD = libcheck.a $(LOGS_LIBS)
+%C%_test_log_rules_SOURCES = %D%/test_log_rules.c
+%C%_test_log_rules_LDADD = libcheck.a $(LOGS_LIBS)
+UNIT_TESTS += %D%/test_log_source
+%C%_test_log_source_SOURCES = %D%/test_log_source.c %D%/log_bench.c %D%/log_bench.h
+%C%_test_log_source_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_log_source_LDADD = libcheck.a $(LOGS_LIBS)
+
 # broker-client
 UNIT_TESTS += %D%/test_url %D%/test_message_codec
 %C%_test_url_SOURCES = %D%/test_url.c
