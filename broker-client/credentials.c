@@ -44,18 +44,20 @@ static int check_file(int fd, const char *path, size_t *size, struct jem_err *er
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return jem_err_set(err, -errno, "%s: %s", path, strerror(errno));
+		return jem_err_set(err, -errno, "%s: %s; check the path", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return jem_err_set(err, -EINVAL, "%s: not a regular file", path);
+		return jem_err_set(err, -EINVAL, "%s: not a regular file; name one", path);
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return jem_err_set(err, -EPERM, "%s: belongs to another user (uid %u)", path,
-				   st.st_uid);
+		return jem_err_set(err, -EPERM,
+				   "%s: belongs to another user (uid %u); use a copy of your own",
+				   path, st.st_uid);
 	if (st.st_mode & 077)
 		return jem_err_set(err, -EPERM,
 				   "%s: others may read it (mode %04o); do `chmod 600` on it", path,
 				   st.st_mode & 07777);
 	if (st.st_size > FILE_SIZE_MAX)
-		return jem_err_set(err, -EFBIG, "%s: larger than %d bytes", path, FILE_SIZE_MAX);
+		return jem_err_set(err, -EFBIG, "%s: larger than %d bytes; is it the right file?",
+				   path, FILE_SIZE_MAX);
 	*size = (size_t)st.st_size;
 	return 0;
 }
@@ -68,7 +70,7 @@ static int read_file(const char *path, struct jem_credentials *credentials, stru
 	int rc;
 
 	if (fd < 0)
-		return jem_err_set(err, -errno, "%s: %s", path, strerror(errno));
+		return jem_err_set(err, -errno, "%s: %s; check the path", path, strerror(errno));
 	rc = check_file(fd, path, &size, err);
 	if (rc < 0)
 		return rc;

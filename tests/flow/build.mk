@@ -9,3 +9,9 @@ EXTRA_DIST += %D%/launching.py
 launcher_tests = %D%/test_job_first.py
 FLOW_TESTS += $(launcher_tests)
 dist_check_SCRIPTS += $(launcher_tests)
+
+# configuration and manual pages
+EXTRA_DIST += %D%/bad_configs.py
+config_tests = %D%/test_check.py
+FLOW_TESTS += $(config_tests)
+dist_check_SCRIPTS += $(config_tests)
