@@ -6,5 +6,6 @@ libmetrics_a_SOURCES = \
 	%D%/folders.c %D%/folders.h \
 	%D%/node.c %D%/node.h \
 	%D%/node_devices.c %D%/node_devices.h \
+	%D%/perf_tasks.c %D%/perf_tasks.h \
 	%D%/proc_file.c %D%/proc_file.h \
 	%D%/proc_read.c %D%/proc_read.h
