@@ -8,4 +8,7 @@ libmetrics_a_SOURCES = \
 	%D%/node_devices.c %D%/node_devices.h \
 	%D%/perf_tasks.c %D%/perf_tasks.h \
 	%D%/proc_file.c %D%/proc_file.h \
-	%D%/proc_read.c %D%/proc_read.h
+	%D%/proc_read.c %D%/proc_read.h \
+	%D%/process.c %D%/process.h \
+	%D%/procset.c %D%/procset.h \
+	%D%/procset_search.c
