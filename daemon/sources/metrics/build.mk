@@ -3,6 +3,8 @@
 noinst_LIBRARIES += libmetrics.a
 libmetrics_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 libmetrics_a_SOURCES = \
+	%D%/cgroup.c %D%/cgroup.h \
+	%D%/cgroup_path.c %D%/cgroup_path.h \
 	%D%/folders.c %D%/folders.h \
 	%D%/node.c %D%/node.h \
 	%D%/node_devices.c %D%/node_devices.h \
