@@ -13,4 +13,5 @@ libmetrics_a_SOURCES = \
 	%D%/proc_read.c %D%/proc_read.h \
 	%D%/process.c %D%/process.h \
 	%D%/procset.c %D%/procset.h \
-	%D%/procset_search.c
+	%D%/procset_search.c \
+	%D%/pss.c %D%/pss.h
