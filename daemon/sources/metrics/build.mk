@@ -3,9 +3,12 @@
 noinst_LIBRARIES += libmetrics.a
 libmetrics_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 libmetrics_a_SOURCES = \
+	daemon/sample.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/cgroup_path.c %D%/cgroup_path.h \
 	%D%/folders.c %D%/folders.h \
+	%D%/job_sums.c %D%/job_sums.h \
+	%D%/job_values.c %D%/job_values.h \
 	%D%/node.c %D%/node.h \
 	%D%/node_devices.c %D%/node_devices.h \
 	%D%/perf_tasks.c %D%/perf_tasks.h \
@@ -14,4 +17,5 @@ libmetrics_a_SOURCES = \
 	%D%/process.c %D%/process.h \
 	%D%/procset.c %D%/procset.h \
 	%D%/procset_search.c \
-	%D%/pss.c %D%/pss.h
+	%D%/pss.c %D%/pss.h \
+	%D%/sampler.c %D%/sampler.h
