@@ -9,8 +9,11 @@ libmetrics_a_SOURCES = \
 	%D%/folders.c %D%/folders.h \
 	%D%/job_sums.c %D%/job_sums.h \
 	%D%/job_values.c %D%/job_values.h \
+	%D%/metric_records.c %D%/metric_records.h \
+	%D%/metrics_source.c %D%/metrics_source.h \
 	%D%/node.c %D%/node.h \
 	%D%/node_devices.c %D%/node_devices.h \
+	%D%/observing.c %D%/observing.h \
 	%D%/perf_tasks.c %D%/perf_tasks.h \
 	%D%/proc_file.c %D%/proc_file.h \
 	%D%/proc_read.c %D%/proc_read.h \
