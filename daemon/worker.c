@@ -8,7 +8,8 @@
 #include "daemon/job.h"
 #include "daemon/notify.h"
 #include "daemon/outlets.h"
-#include "daemon/sources/log/log_source.h"
+#include "daemon/sources/metrics/metrics_source.h"
+#include "daemon/sources/metrics/proc_read.h"
 #include "daemon/sources/self.h"
 #include "daemon/sources/wall_clock.h"
 
@@ -46,7 +47,7 @@ struct worker {
 	struct jem_outlets *outlets;
 	struct jem_batcher *batcher;
 	struct jem_job *job;
-	struct jem_log_source *logs;
+	struct jem_metrics_source *metrics; /* NULL: could not be created */
 	struct jem_self_source *self;
 	struct jem_wall_clock_source *wall_clock;
 	struct jem_link *link;
@@ -120,8 +121,9 @@ static void close_stages(struct worker *worker)
 	worker->phase = PHASE_CLOSING;
 	uv_timer_stop(&worker->drain_timer);
 	jem_wall_clock_source_destroy(worker->wall_clock);
-	jem_log_source_destroy(worker->logs);
 	jem_self_source_destroy(worker->self);
+	jem_metrics_source_destroy(worker->metrics);
+	worker->metrics = NULL;
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
 	jem_outlets_close(worker->outlets, CLOSE_MS, on_outlets_closed);
@@ -142,8 +144,9 @@ static void drain(struct worker *worker, uint64_t timeout_ms)
 	if (worker->phase != PHASE_RUNNING)
 		return;
 	worker->phase = PHASE_DRAINING;
-	jem_log_source_stop(worker->logs);
 	jem_notify("STOPPING=1");
+	if (worker->metrics)
+		jem_metrics_source_stop(worker->metrics);
 	record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
 	jem_record_word(record, "state", "monitor_ended");
 	jem_record_word(record, "text", "the monitor ends");
@@ -168,7 +171,10 @@ static void end_job(struct worker *worker, const struct jem_reaped *reaped)
 
 	if (worker->phase != PHASE_RUNNING)
 		return;
-	jem_log_source_flush(worker->logs, jem_now_ns() + drain_ms(worker) * 500000);
+	if (worker->metrics) {
+		jem_metrics_source_on_exit(worker->metrics, reaped->status < 0 ? NULL : reaped);
+		jem_metrics_source_totals(worker->metrics, &totals);
+	}
 	jem_job_ended(worker->job, reaped, &totals);
 	jem_job_summarise(worker->job, say_line, worker);
 	drain(worker, drain_ms(worker));
@@ -185,6 +191,21 @@ static void on_exit_message(struct worker *worker, const char *message)
 	end_job(worker, &reaped);
 }
 
+static void on_reap_message(struct worker *worker, const char *message)
+{
+	struct jem_reaped reaped;
+
+	if (worker->metrics && jem_reaped_parse(message, &reaped) >= 0)
+		jem_metrics_source_on_reap(worker->metrics, &reaped);
+}
+
+static void on_exec_message(struct worker *worker, uint64_t mono_ns)
+{
+	if (worker->metrics)
+		jem_metrics_source_on_exec(worker->metrics, mono_ns);
+	jem_job_running(worker->job, mono_ns);
+}
+
 static void on_link_message(void *arg, const char *message)
 {
 	struct worker *worker = arg;
@@ -195,7 +216,9 @@ static void on_link_message(void *arg, const char *message)
 		return;
 	(void)jem_link_number(message, "mono_ns", &mono_ns);
 	if (jem_link_is(message, "exec")) {
-		jem_job_running(worker->job, (uint64_t)mono_ns);
+		on_exec_message(worker, (uint64_t)mono_ns);
+	} else if (jem_link_is(message, "reap")) {
+		on_reap_message(worker, message);
 	} else if (jem_link_is(message, "execfail")) {
 		(void)jem_link_number(message, "errno", &number);
 		jem_job_not_started(worker->job, (int)number);
@@ -337,21 +360,6 @@ static int open_batcher(struct worker *worker)
 	return jem_batcher_create(&options, &worker->batcher);
 }
 
-/* Names of files are meant from the job's folder, which is ours where we were launched. */
-static int open_logs(struct worker *worker)
-{
-	const struct jem_log_options options = {
-		.loop = &worker->loop,
-		.batcher = worker->batcher,
-		.redactor = worker->redactor,
-		.job = worker->job,
-		.config = worker->config,
-		.exclude = getenv("JEM_FOLDER"),
-	};
-
-	return jem_log_source_create(&options, &worker->logs);
-}
-
 static int open_link(struct worker *worker)
 {
 	static const struct jem_link_events events = { .on_message = on_link_message,
@@ -361,6 +369,28 @@ static int open_link(struct worker *worker)
 		return 0;
 	return jem_link_open(&worker->loop, worker->options->launcher_fd, &events, worker,
 			     &worker->link);
+}
+
+/* A job without metrics is still a job with logs and a life cycle. */
+static void open_metrics(struct worker *worker)
+{
+	struct jem_metrics_settings settings;
+	struct jem_proc_stat job;
+	struct jem_metrics_options options = {
+		.loop = &worker->loop,
+		.batcher = worker->batcher,
+		.settings = &settings,
+		.job = worker->options->pid,
+		.root = "",
+	};
+	int status;
+
+	jem_metrics_settings_load(worker->config, &settings);
+	if (worker->link && !jem_proc_read_stat("", options.job, &job))
+		options.launcher = job.ppid;
+	status = jem_metrics_source_create(&options, &worker->metrics);
+	if (status < 0)
+		log_warning("no metrics: %s, ignoring", strerror(-status));
 }
 
 static int open_stages(struct worker *worker, struct jem_err *err)
@@ -382,7 +412,6 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 		return status;
 	if ((status = open_batcher(worker)) < 0 ||
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
-	    (status = open_logs(worker)) < 0 ||
 	    (status = jem_self_source_create(&worker->loop, worker->batcher, worker->outlets,
 					     &worker->self)) < 0 ||
 	    (status = jem_wall_clock_source_create(&worker->loop, worker->batcher, &worker->clock,
@@ -392,6 +421,7 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 	if (worker->options->pid > 0 && !worker->link && (status = watch_pid(worker)) < 0)
 		return jem_err_set(err, status, "no process %d to watch: %s",
 				   (int)worker->options->pid, strerror(-status));
+	open_metrics(worker);
 	return 0;
 }
 
@@ -418,11 +448,10 @@ static void start(struct worker *worker)
 	tell_faults(worker);
 	if (worker->options->pid > 0)
 		jem_job_starting(worker->job);
-	jem_log_source_start(worker->logs);
-	for (int stream = 1; stream <= 2 && worker->options->pid > 0; stream++)
-		jem_log_source_add_stream(worker->logs, worker->options->pid, stream);
 	if (worker->options->pid > 0 && !worker->link)
 		jem_job_running(worker->job, jem_now_ns()); /* it runs already */
+	if (worker->metrics)
+		jem_metrics_source_start(worker->metrics);
 	jem_link_send(worker->link, "set drain_ms=%llu",
 		      (unsigned long long)(jem_config_ns(worker->config, JEM_OPTION_run_drain) /
 					   1000000));
