@@ -60,9 +60,6 @@ struct jem_launch {
 /* The loop: returns in JEM_PHASE_OVER. */
 void jem_loop_run(struct jem_launch *launch);
 
-/* What a signal that reached the launcher does. */
-void jem_loop_signal(struct jem_launch *launch, const struct signalfd_siginfo *info);
-
 /* The line at the start and those at the end. */
 void jem_ending_say_start(const struct jem_launch *launch);
 void jem_ending_say_end(const struct jem_launch *launch);

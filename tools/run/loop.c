@@ -39,10 +39,15 @@ static void pass_on(struct jem_launch *launch, const struct signalfd_siginfo *in
 		(void)kill(launch->job.pid, (int)info->ssi_signo);
 }
 
-void jem_loop_signal(struct jem_launch *launch, const struct signalfd_siginfo *info)
+static uint64_t bit_of(int sig)
+{
+	return (uint64_t)1 << (sig - 1);
+}
+
+static void take_signal(struct jem_launch *launch, const struct signalfd_siginfo *info,
+			uint64_t known, uint64_t group)
 {
 	int sig = (int)info->ssi_signo;
-	bool reached_group;
 
 	if (sig == SIGCHLD && info->ssi_code > 0) {
 		launch->has_child_news = true;
@@ -57,22 +62,38 @@ void jem_loop_signal(struct jem_launch *launch, const struct signalfd_siginfo *i
 		}
 		return;
 	}
-	reached_group = jem_sentinel_got(&launch->sentinel, sig);
+	if (!(known & bit_of(sig)))
+		group = jem_sentinel_reached(&launch->sentinel, bit_of(sig));
 	launch->sweep_ns = jem_now_ns() + SWEEP_MS * MS_NS;
-	if (!reached_group && !jem_signal_is_terminals(info))
+	if (!(group & bit_of(sig)) && !jem_signal_is_terminals(info))
 		pass_on(launch, info);
 	if (jem_signal_asks_to_end(sig))
 		(void)jem_run_link_send(&launch->monitors.daemon, "flush");
 }
 
+/* What waits for us, but SIGCHLD: that is a child's news as a rule, and comes often. */
+static uint64_t pending(void)
+{
+	sigset_t set;
+	uint64_t mask = 0;
+
+	sigpending(&set);
+	for (int sig = 1; sig <= 64; sig++)
+		if (sig != SIGCHLD && sigismember(&set, sig) == 1)
+			mask |= bit_of(sig);
+	return mask;
+}
+
 static void take_signals(struct jem_launch *launch)
 {
 	struct signalfd_siginfo infos[SIGNALS_PER_PASS];
+	uint64_t known = pending();
+	uint64_t group = jem_sentinel_reached(&launch->sentinel, known);
 	ssize_t n;
 
 	while ((n = read(launch->signals, infos, sizeof(infos))) > 0)
 		for (size_t i = 0; i < (size_t)n / sizeof(*infos); i++)
-			jem_loop_signal(launch, &infos[i]);
+			take_signal(launch, &infos[i], known, group);
 }
 
 /* --- children ---------------------------------------------------------------------------------- */

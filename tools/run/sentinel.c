@@ -182,29 +182,29 @@ static void order_off(struct jem_sentinel *sentinel, uint64_t mask)
 		(void)recv(sentinel->orders, &answer, 1, MSG_DONTWAIT);
 }
 
-bool jem_sentinel_got(struct jem_sentinel *sentinel, int sig)
+uint64_t jem_sentinel_reached(struct jem_sentinel *sentinel, uint64_t mask)
 {
 	static const long waits_ns[] = { 0, 300000, 700000, 2000000 };
-	uint64_t bit = (uint64_t)1 << (sig - 1);
+	const uint64_t cont = (uint64_t)1 << (SIGCONT - 1);
+	uint64_t reached = 0;
 
-	if (sentinel->pid <= 0)
-		return false;
-	for (unsigned i = 0; i < sizeof(waits_ns) / sizeof(*waits_ns); i++) {
+	if (sentinel->pid <= 0 || !mask)
+		return 0;
+	for (unsigned i = 0; i < sizeof(waits_ns) / sizeof(*waits_ns) && reached != mask; i++) {
 		struct timespec wait = { .tv_nsec = waits_ns[i] };
 
 		if (i > 0)
 			nanosleep(&wait, NULL);
-		if (read_pending(sentinel->status) & bit) {
-			order_off(sentinel, bit);
-			return true;
-		}
+		reached = read_pending(sentinel->status) & mask;
 	}
-	if (sig == SIGCONT) {
+	if (mask & ~reached & cont) {
 		/* The group may have been stopped as a whole, and is continued one by one. */
 		kill(sentinel->pid, SIGCONT);
-		order_off(sentinel, bit);
+		order_off(sentinel, reached | cont);
+	} else if (reached) {
+		order_off(sentinel, reached);
 	}
-	return false;
+	return reached;
 }
 
 void jem_sentinel_sweep(struct jem_sentinel *sentinel)

@@ -33,15 +33,18 @@ void jem_sentinel_stop(struct jem_sentinel *sentinel);
 void jem_sentinel_forget(struct jem_sentinel *sentinel);
 
 /*
- * Whether `sig`, which has just reached the launcher, reached the group. Waits at most 3 ms for
- * the other processes of the group to get theirs.
+ * Which of the signals in `mask` (bit N - 1 for signal N), pending at the launcher and not read yet,
+ * reached the group; they are taken off. Waits at most 3 ms for the group to get theirs.
+ *
+ * They are taken off before the launcher reads its own: another one to the group in between is
+ * then one with the first at the launcher, and two at the job, as they should be.
  */
-bool jem_sentinel_got(struct jem_sentinel *sentinel, int sig);
+uint64_t jem_sentinel_reached(struct jem_sentinel *sentinel, uint64_t mask);
 
 /* Takes off what came to the group too late to be asked for. */
 void jem_sentinel_sweep(struct jem_sentinel *sentinel);
 
-/* The signals (bit N - 1 for signal N) that reached the group and not process `pid`. */
+/* The signals that reached the group and not process `pid`. */
 uint64_t jem_sentinel_missed_by(struct jem_sentinel *sentinel, pid_t pid);
 
 /* The launcher is about to stop with the job; and goes on. */
