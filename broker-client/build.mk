@@ -18,6 +18,7 @@ libbroker_client_a_SOURCES = \
 	%D%/client/client_internal.h %D%/client/session.c \
 	%D%/credentials.c %D%/credentials.h \
 	%D%/message.h \
+	%D%/settings.c %D%/settings.h \
 	%D%/wire/address.c %D%/wire/address.h \
 	%D%/wire/amqp_value.c %D%/wire/amqp_value.h \
 	%D%/wire/backoff.c %D%/wire/backoff.h \

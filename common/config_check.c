@@ -3,14 +3,13 @@
 
 #include "common/cleanup.h"
 #include "common/config_value.h"
+#include "common/log_rule.h"
 #include "common/redact.h"
 #include "common/threshold.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,18 +191,14 @@ static void check_doubles(struct checker *checker)
 
 static void check_log_rule(struct checker *checker, const struct jem_rule *rule)
 {
-	int code;
-	size_t at;
-	pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)rule->log, PCRE2_ZERO_TERMINATED,
-					     PCRE2_UTF, &code, &at, NULL);
-	PCRE2_UCHAR reason[128];
+	struct jem_log_rule *compiled;
+	struct jem_err err;
 
-	if (!compiled) {
-		pcre2_get_error_message(code, reason, sizeof(reason));
-		tell(checker, rule->origin, "[rule %s] log: %s, at character %zu", rule->name,
-		     (const char *)reason, at + 1);
-	}
-	pcre2_code_free(compiled);
+	if (jem_log_rule_create(rule, &compiled, &err) < 0)
+		tell(checker, rule->origin, "[rule %s] %s; mend it, or take the rule out",
+		     rule->name, err.text);
+	else
+		jem_log_rule_destroy(compiled);
 	if (rule->text && !rule->severity)
 		tell(checker, rule->origin,
 		     "[rule %s] has a text but makes no alert; add severity, or take text out",

@@ -9,11 +9,10 @@ libdaemon_a_SOURCES = \
 	%D%/outlets.c %D%/outlets.h \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/sources/self.c %D%/sources/self.h \
-	%D%/sources/wall_clock.c %D%/sources/wall_clock.h \
-	%D%/worker.c %D%/worker.h
+	%D%/sources/wall_clock.c %D%/sources/wall_clock.h
 include daemon/sources/log/build.mk
 include daemon/sources/metrics/build.mk
 
 bin_PROGRAMS += jemd
-jemd_SOURCES = %D%/main.c
-jemd_LDADD = libdaemon.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lpthread -lm
+jemd_SOURCES = %D%/main.c %D%/worker.c %D%/worker.h
+jemd_LDADD = liblogs.a libmetrics.a libdaemon.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lpthread -lm

@@ -263,12 +263,12 @@ static void keep(char note[NOTE_MAX + 1], const char *text, size_t len)
 	note[kept] = '\0';
 }
 
-void jem_job_note_alert(struct jem_job *job, const char *severity, const char *text)
+void jem_job_note_alert(struct jem_job *job, const char *severity, const char *text, size_t len)
 {
 	for (int i = 0; i < (int)(sizeof(severities) / sizeof(*severities)); i++)
 		if (!strcmp(severity, severities[i]) && i > job->worst) {
 			job->worst = i;
-			keep(job->worst_text, text, strlen(text));
+			keep(job->worst_text, text, len);
 		}
 }
 

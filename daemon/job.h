@@ -58,7 +58,7 @@ void jem_job_ended(struct jem_job *job, const struct jem_reaped *end,
 bool jem_job_has_ended(const struct jem_job *job);
 
 /* What the closing lines should not leave out; the worst alert and the last error line stay. */
-void jem_job_note_alert(struct jem_job *job, const char *severity, const char *text);
+void jem_job_note_alert(struct jem_job *job, const char *severity, const char *text, size_t len);
 void jem_job_note_error_line(struct jem_job *job, const char *text, size_t len);
 
 /* Calls `say` for each closing line: end, times, memory, worst alert, last error line. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jemd: the worker-node daemon. This file reads the command line; worker.c is the one to read. */
+#include "broker-client/settings.h"
 #include "common/buf.h"
+#include "common/config_check.h"
 #include "common/config_file.h"
 #include "common/log.h"
 #include "daemon/worker.h"
@@ -159,6 +161,8 @@ static int configure(struct jem_config *config, int argc, char **argv, struct ow
 	path = jem_config_file(config);
 	if (path)
 		jem_config_load_file(config, path, on_fault, faults);
+	jem_config_check(config, on_fault, faults);
+	jem_broker_settings_check(config, on_fault, faults);
 	return left;
 }
 

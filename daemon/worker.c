@@ -8,6 +8,7 @@
 #include "daemon/job.h"
 #include "daemon/notify.h"
 #include "daemon/outlets.h"
+#include "daemon/sources/log/log_source.h"
 #include "daemon/sources/metrics/metrics_source.h"
 #include "daemon/sources/metrics/proc_read.h"
 #include "daemon/sources/self.h"
@@ -48,6 +49,7 @@ struct worker {
 	struct jem_batcher *batcher;
 	struct jem_job *job;
 	struct jem_metrics_source *metrics; /* NULL: could not be created */
+	struct jem_log_source *logs;
 	struct jem_self_source *self;
 	struct jem_wall_clock_source *wall_clock;
 	struct jem_link *link;
@@ -121,6 +123,7 @@ static void close_stages(struct worker *worker)
 	worker->phase = PHASE_CLOSING;
 	uv_timer_stop(&worker->drain_timer);
 	jem_wall_clock_source_destroy(worker->wall_clock);
+	jem_log_source_destroy(worker->logs);
 	jem_self_source_destroy(worker->self);
 	jem_metrics_source_destroy(worker->metrics);
 	worker->metrics = NULL;
@@ -144,6 +147,7 @@ static void drain(struct worker *worker, uint64_t timeout_ms)
 	if (worker->phase != PHASE_RUNNING)
 		return;
 	worker->phase = PHASE_DRAINING;
+	jem_log_source_stop(worker->logs);
 	jem_notify("STOPPING=1");
 	if (worker->metrics)
 		jem_metrics_source_stop(worker->metrics);
@@ -175,6 +179,7 @@ static void end_job(struct worker *worker, const struct jem_reaped *reaped)
 		jem_metrics_source_on_exit(worker->metrics, reaped->status < 0 ? NULL : reaped);
 		jem_metrics_source_totals(worker->metrics, &totals);
 	}
+	jem_log_source_flush(worker->logs, jem_now_ns() + drain_ms(worker) * 500000);
 	jem_job_ended(worker->job, reaped, &totals);
 	jem_job_summarise(worker->job, say_line, worker);
 	drain(worker, drain_ms(worker));
@@ -360,6 +365,21 @@ static int open_batcher(struct worker *worker)
 	return jem_batcher_create(&options, &worker->batcher);
 }
 
+/* Names of files are meant from the job's folder, which is ours where we were launched. */
+static int open_logs(struct worker *worker)
+{
+	const struct jem_log_options options = {
+		.loop = &worker->loop,
+		.batcher = worker->batcher,
+		.redactor = worker->redactor,
+		.job = worker->job,
+		.config = worker->config,
+		.exclude = getenv("JEM_FOLDER"),
+	};
+
+	return jem_log_source_create(&options, &worker->logs);
+}
+
 static int open_link(struct worker *worker)
 {
 	static const struct jem_link_events events = { .on_message = on_link_message,
@@ -412,6 +432,7 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 		return status;
 	if ((status = open_batcher(worker)) < 0 ||
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
+	    (status = open_logs(worker)) < 0 ||
 	    (status = jem_self_source_create(&worker->loop, worker->batcher, worker->outlets,
 					     &worker->self)) < 0 ||
 	    (status = jem_wall_clock_source_create(&worker->loop, worker->batcher, &worker->clock,
@@ -448,6 +469,9 @@ static void start(struct worker *worker)
 	tell_faults(worker);
 	if (worker->options->pid > 0)
 		jem_job_starting(worker->job);
+	jem_log_source_start(worker->logs);
+	for (int stream = 1; stream <= 2 && worker->options->pid > 0; stream++)
+		jem_log_source_add_stream(worker->logs, worker->options->pid, stream);
 	if (worker->options->pid > 0 && !worker->link)
 		jem_job_running(worker->job, jem_now_ns()); /* it runs already */
 	if (worker->metrics)

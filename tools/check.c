@@ -7,9 +7,7 @@
  */
 #include "tools/tool.h"
 
-#include "broker-client/client.h"
-#include "broker-client/credentials.h"
-#include "common/cleanup.h"
+#include "broker-client/settings.h"
 #include "common/config_check.h"
 #include "common/config_file.h"
 #include "tools/check_login.h"
@@ -35,46 +33,6 @@ static void on_fault(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
-/* Tells a fault of one broker of the list; returns 1, the number of faults. */
-static int tell_broker(const struct jem_config *config, size_t i, const char *why)
-{
-	fprintf(stderr, "%s: broker.url: %s\n",
-		jem_config_list_origin(config, JEM_OPTION_broker_url, i), why);
-	return 1;
-}
-
-static int check_urls(const struct jem_config *config)
-{
-	size_t count = jem_config_list_size(config, JEM_OPTION_broker_url);
-	int faults = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		struct jem_err err;
-
-		if (jem_client_check_url(jem_config_list_at(config, JEM_OPTION_broker_url, i),
-					 &err) < 0)
-			faults += tell_broker(config, i, err.text);
-	}
-	return faults;
-}
-
-static int check_credentials(const struct jem_config *config)
-{
-	const char *path = jem_config_str(config, JEM_OPTION_broker_credentials);
-	struct jem_credentials *credentials;
-	struct jem_err err;
-
-	if (!path)
-		return 0;
-	if (jem_credentials_load(path, &credentials, &err) < 0) {
-		fprintf(stderr, "%s: broker.credentials: %s\n",
-			jem_config_origin(config, JEM_OPTION_broker_credentials), err.text);
-		return 1;
-	}
-	jem_credentials_destroy(credentials);
-	return 0;
-}
-
 static int check_logins(const struct jem_config *config)
 {
 	size_t count = jem_config_list_size(config, JEM_OPTION_broker_url);
@@ -85,10 +43,13 @@ static int check_logins(const struct jem_config *config)
 		struct jem_err err;
 
 		if (jem_check_login(url, jem_config_str(config, JEM_OPTION_broker_credentials),
-				    &err) < 0)
-			faults += tell_broker(config, i, err.text);
-		else
+				    &err) >= 0) {
 			printf("%-18s yes  %s\n", "broker", url);
+			continue;
+		}
+		jem_broker_settings_tell(config, JEM_OPTION_broker_url, i, err.text, on_fault,
+					 NULL);
+		faults++;
 	}
 	return faults;
 }
@@ -111,7 +72,7 @@ static int run(const struct jem_tool_args *args)
 	printf("%-18s %s\n", "configuration", path ? path : "no file given");
 	jem_check_observe(stdout);
 	fflush(stdout);
-	faults += check_urls(config) + check_credentials(config);
+	faults += jem_broker_settings_check(config, on_fault, NULL);
 	/* A broker is not asked with settings that are known to be wrong. */
 	if (!faults && !options->is_offline)
 		faults += check_logins(config);
@@ -129,12 +90,11 @@ const struct jem_tool jem_tool_check = {
 	.name = "check",
 	.usage = "Usage: jem check [--config FILE] [OPTION...]\n"
 		 "\n"
-		 "Checks the configuration: environment, file, patterns, folders, permissions and "
-		 "the\n"
-		 "log-in to each broker. Takes the options of jem run, to check them too. Each "
-		 "fault\n"
-		 "is a line on standard error; what can be observed here is told on standard "
-		 "output.\n"
+		 "Checks the configuration: environment, file, patterns, folders, permissions\n"
+		 "and the log-in to each broker. Takes the options of jem run, to check them\n"
+		 "too. Each fault is a line on standard error; what can be observed here is told\n"
+		 "on standard output.\n"
+		 "\n"
 		 "Exit status: 0, or 78 when there is any fault.\n"
 		 "\n",
 	.programs = JEM_FOR_RUN | JEM_FOR_CLIENT,

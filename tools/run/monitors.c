@@ -32,7 +32,7 @@ struct spawn {
 	char link_word[32];
 	char detail_words[2][32]; /* --pid=, --listen-fd= */
 	char job_word[JEM_JOB_ID_MAX + 16];
-	char place_word[PATH_MAX + 32]; /* the broker's URL, or --out= */
+	char place_word[PATH_MAX + 32]; /* the broker's URL, or --folder= */
 };
 
 void jem_monitors_init(struct jem_monitors *monitors)
@@ -106,7 +106,7 @@ static int prepare_daemon(struct spawn *spawn, struct jem_run_link *link,
 	if (plan->folder->socket >= 0) {
 		snprintf(spawn->place_word, sizeof(spawn->place_word), "unix:%s/broker.sock",
 			 plan->folder->path);
-		add_word(spawn, "--broker");
+		add_word(spawn, "--collector");
 		add_word(spawn, spawn->place_word);
 	}
 	for (size_t i = 0; i < copies; i++) {
@@ -128,7 +128,7 @@ static int prepare_collector(struct spawn *spawn, struct jem_run_link *link,
 	pass(spawn, plan->folder->lock); /* held for as long as it writes */
 	snprintf(spawn->detail_words[0], sizeof(spawn->detail_words[0]), "--listen-fd=%d",
 		 plan->folder->socket);
-	snprintf(spawn->place_word, sizeof(spawn->place_word), "--out=%s", plan->folder->path);
+	snprintf(spawn->place_word, sizeof(spawn->place_word), "--folder=%s", plan->folder->path);
 	add_word(spawn, spawn->path);
 	add_word(spawn, "collect");
 	add_word(spawn, spawn->link_word);

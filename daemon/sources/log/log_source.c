@@ -113,6 +113,7 @@ int jem_log_source_create(const struct jem_log_options *options, struct jem_log_
 		source->our_stderr = info.id;
 	jem_log_publisher_init(&source->publisher, options->batcher, options->redactor,
 			       source->rules, policy_of(options->config));
+	source->publisher.job = options->job;
 	source->sink = jem_log_publisher_sink(&source->publisher);
 	uv_timer_init(options->loop, &source->tick);
 	uv_idle_init(options->loop, &source->idle);

@@ -27,6 +27,7 @@ struct jem_log_options {
 	uv_loop_t *loop;
 	struct jem_batcher *batcher;
 	struct jem_redactor *redactor;
+	struct jem_job *job; /* is told alerts and error lines; or NULL */
 	const struct jem_config *config;
 	const char *folder;       /* relative names are meant from here; NULL: our own */
 	const char *exclude;      /* a folder of ours that patterns never enter, or NULL */

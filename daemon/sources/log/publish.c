@@ -147,6 +147,11 @@ static void add_rule(struct jem_log_publisher *publisher, struct jem_record *rec
 	jem_record_object_end(record);
 }
 
+static bool is_error(const char *level)
+{
+	return level && (!strcmp(level, "error") || !strcmp(level, "fatal"));
+}
+
 static void publish_record(struct jem_log_publisher *publisher, const struct jem_follow *follow,
 			   struct jem_follow_file *file, const struct jem_line *line,
 			   const struct verdict *verdict)
@@ -167,6 +172,8 @@ static void publish_record(struct jem_log_publisher *publisher, const struct jem
 	}
 	add_rule(publisher, record, verdict);
 	jem_batcher_end(publisher->batcher, is_urgent ? JEM_URGENT : JEM_IN_TIME);
+	if (publisher->job && is_error(verdict->result.level))
+		jem_job_note_error_line(publisher->job, verdict->text, verdict->len);
 	publisher->account.records++;
 	if (is_urgent)
 		publisher->urgent_ns = publisher->now_ns;
@@ -207,6 +214,9 @@ static void publish_alert(struct jem_log_publisher *publisher, const struct jem_
 	bucket->suppressed = 0;
 	jem_batcher_end(publisher->batcher, JEM_URGENT);
 	publisher->account.alerts++;
+	if (publisher->job)
+		jem_job_note_alert(publisher->job, source->severity, publisher->text.data,
+				   publisher->text.len);
 }
 
 /* The inside of a key is in lines of its own, where no pattern for one line can know it. */

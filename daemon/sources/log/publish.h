@@ -14,6 +14,7 @@
 #define JEM_DAEMON_SOURCES_LOG_PUBLISH_H
 
 #include "daemon/batcher.h"
+#include "daemon/job.h"
 #include "daemon/sources/log/follow.h"
 #include "daemon/sources/log/rules.h"
 
@@ -47,6 +48,7 @@ struct jem_log_publisher {
 	struct jem_batcher *batcher;   /* borrowed, outlives us */
 	struct jem_redactor *redactor; /* borrowed, outlives us */
 	struct jem_rules *rules;       /* borrowed, outlives us */
+	struct jem_job *job;           /* borrowed: is told alerts and error lines; or NULL */
 	enum jem_log_policy policy;
 	uint64_t now_ns; /* of this pass */
 	uint64_t urgent_ns;

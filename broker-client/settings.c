@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker-client/settings.h"
+
+#include "broker-client/credentials.h"
+#include "broker-client/wire/url.h"
+#include "common/cleanup.h"
+
+void jem_broker_settings_tell(const struct jem_config *config, enum jem_option option, size_t i,
+			      const char *why, jem_fault_fn on_fault, void *arg)
+{
+	const struct jem_option_info *info = &jem_options[option];
+	const char *where = info->type == JEM_TYPE_LIST ? jem_config_list_origin(config, option, i)
+							: jem_config_origin(config, option);
+	auto_free char *line = NULL;
+
+	if (asprintf(&line, "%s: %s.%s: %s", where, info->section, info->key, why) < 0)
+		line = NULL;
+	for (char *c = line; c && *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	on_fault(arg, line ? line : "broker: no memory to tell a fault");
+}
+
+static int check_urls(const struct jem_config *config, enum jem_option option,
+		      int (*parse)(const char *text, struct jem_url *ret, struct jem_err *err),
+		      jem_fault_fn on_fault, void *arg)
+{
+	int faults = 0;
+
+	for (size_t i = 0; i < jem_config_list_size(config, option); i++) {
+		struct jem_err err;
+		struct jem_url url;
+
+		if (parse(jem_config_list_at(config, option, i), &url, &err) >= 0)
+			continue;
+		jem_broker_settings_tell(config, option, i, err.text, on_fault, arg);
+		faults++;
+	}
+	return faults;
+}
+
+int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg)
+{
+	const char *path = jem_config_str(config, JEM_OPTION_broker_credentials);
+	struct jem_credentials *credentials;
+	struct jem_err err;
+	int faults =
+		check_urls(config, JEM_OPTION_broker_url, jem_url_parse, on_fault, arg) +
+		check_urls(config, JEM_OPTION_listen_address, jem_url_parse_listen, on_fault, arg);
+
+	if (!path)
+		return faults;
+	if (jem_credentials_load(path, &credentials, &err) >= 0) {
+		jem_credentials_destroy(credentials);
+		return faults;
+	}
+	jem_broker_settings_tell(config, JEM_OPTION_broker_credentials, 0, err.text, on_fault, arg);
+	return faults + 1;
+}

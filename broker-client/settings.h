@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings: what config_check cannot know of broker.url, listen.address and broker.credentials. */
+#ifndef JEM_BROKER_CLIENT_SETTINGS_H
+#define JEM_BROKER_CLIENT_SETTINGS_H
+
+#include "common/config.h"
+
+/* Every fault as "WHERE: what; how to mend it"; returns how many there were. Connects nowhere. */
+int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg);
+
+/* Tells a fault of element `i` of a list, or of an option that is none, at its place. */
+void jem_broker_settings_tell(const struct jem_config *config, enum jem_option option, size_t i,
+			      const char *why, jem_fault_fn on_fault, void *arg);
+
+#endif
