@@ -18,3 +18,5 @@ $(man_pages): $(man_pages:=.in) %D%/man/fill.awk jem-tool$(EXEEXT)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completion/jem
+
+dist_doc_DATA = %D%/jem.conf

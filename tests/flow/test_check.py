@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 from bad_configs import CASES
-from jemtest import case, check, check_equal, check_in, main, program
+from jemtest import TOP, case, check, check_equal, check_in, main, program
 
 
 def furnish(folder):
@@ -109,6 +109,12 @@ def finds_no_fault_in_a_good_configuration(folder):
     status, said, faults = jem_check("--config", path)
     check_equal((status, faults), (0, ""), "exit status and faults")
     check_in("no fault found", said)
+
+
+@case
+def finds_no_fault_in_the_example(folder):
+    status, _, faults = jem_check("--config", os.path.join(TOP, "packaging/jem.conf"))
+    check_equal((status, faults), (0, ""), "exit status and faults")
 
 
 @case
