@@ -30,4 +30,8 @@ libcommon_a_SOURCES = \
 	%D%/record.c %D%/record.h \
 	%D%/redact.c %D%/redact.h \
 	%D%/threshold.c %D%/threshold.h \
+	%D%/redact_credential.c %D%/redact_credential.h \
+	%D%/redact_scan.c %D%/redact_scan.h \
+	%D%/redact_text.h \
+	%D%/redact_value.c %D%/redact_value.h \
 	%D%/utf8.c %D%/utf8.h

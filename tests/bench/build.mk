@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+# Programs that print tables; `make bench` builds and runs those that need no peer.
+BENCHES =
+BENCHES += %D%/codec
+%C%_codec_SOURCES = %D%/codec.c
+%C%_codec_LDADD = libcommon.a $(PCRE2_LIBS) $(ZSTD_LIBS) -lm
+EXTRA_PROGRAMS = $(BENCHES)
+CLEANFILES += $(BENCHES)
+.PHONY: bench
+bench: $(BENCHES)
+	@for b in $(BENCHES); do echo "== $$b"; $$b || exit; done
