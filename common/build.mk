@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # What stands under every layer. The launcher links it too: objects without foreign libraries.
 noinst_LIBRARIES += libcommon.a
-libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS)
+libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS) $(ZSTD_CFLAGS)
 libcommon_a_SOURCES = \
 	%D%/account.h \
 	%D%/batch.c %D%/batch.h %D%/batch_head.c \
 	%D%/buf.c %D%/buf.h \
+	%D%/cbor.c %D%/cbor.h \
+	%D%/cbor_json.c %D%/cbor_json.h \
 	%D%/cleanup.h \
 	%D%/clock.c %D%/clock.h \
+	%D%/columns.c %D%/columns.h \
+	%D%/compress.c %D%/compress.h \
 	%D%/config.c %D%/config.def %D%/config.h \
 	%D%/config_args.c \
 	%D%/config_check.c %D%/config_check.h \
@@ -29,9 +33,9 @@ libcommon_a_SOURCES = \
 	%D%/name.c %D%/name.h \
 	%D%/record.c %D%/record.h \
 	%D%/redact.c %D%/redact.h \
-	%D%/threshold.c %D%/threshold.h \
 	%D%/redact_credential.c %D%/redact_credential.h \
 	%D%/redact_scan.c %D%/redact_scan.h \
 	%D%/redact_text.h \
 	%D%/redact_value.c %D%/redact_value.h \
+	%D%/threshold.c %D%/threshold.h \
 	%D%/utf8.c %D%/utf8.h

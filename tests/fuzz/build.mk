@@ -20,11 +20,15 @@ EXTRA_DIST += %D%/replay.c %D%/corpus
 FUZZ_TESTS += %D%/fuzz_config
 %C%_fuzz_config_SOURCES = %D%/fuzz_config.c
 %C%_fuzz_config_LDADD = $(FUZZ_MAIN) libcommon.a
-FUZZ_TESTS += %D%/fuzz_redact %D%/fuzz_batch
+FUZZ_TESTS += %D%/fuzz_redact %D%/fuzz_batch %D%/fuzz_cbor %D%/fuzz_columns
 %C%_fuzz_redact_SOURCES = %D%/fuzz_redact.c
 %C%_fuzz_redact_LDADD = $(FUZZ_MAIN) libcommon.a $(PCRE2_LIBS)
 %C%_fuzz_batch_SOURCES = %D%/fuzz_batch.c
 %C%_fuzz_batch_LDADD = $(FUZZ_MAIN) libcommon.a -lm
+%C%_fuzz_cbor_SOURCES = %D%/fuzz_cbor.c
+%C%_fuzz_cbor_LDADD = $(FUZZ_MAIN) libcommon.a -lm
+%C%_fuzz_columns_SOURCES = %D%/fuzz_columns.c
+%C%_fuzz_columns_LDADD = $(FUZZ_MAIN) libcommon.a -lm
 
 # broker-client
 FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message

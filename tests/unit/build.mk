@@ -32,6 +32,13 @@ UNIT_TESTS += %D%/test_batch
 UNIT_TESTS += %D%/test_redact
 %C%_test_redact_SOURCES = %D%/test_redact.c
 %C%_test_redact_LDADD = libcheck.a libcommon.a $(PCRE2_LIBS)
+UNIT_TESTS += %D%/test_cbor %D%/test_columns %D%/test_compress
+%C%_test_cbor_SOURCES = %D%/test_cbor.c
+%C%_test_cbor_LDADD = libcheck.a libcommon.a -lm
+%C%_test_columns_SOURCES = %D%/test_columns.c
+%C%_test_columns_LDADD = libcheck.a libcommon.a -lm
+%C%_test_compress_SOURCES = %D%/test_compress.c
+%C%_test_compress_LDADD = libcheck.a libcommon.a $(ZSTD_LIBS)
 
 # daemon
 UNIT_TESTS += %D%/test_sources
