@@ -360,9 +360,9 @@ static enum extent extent_of(const struct name *name, const char *text, bool is_
 		return EXTENT_LINE;
 	if (name->is_first && !has_lower(text, len))
 		return EXTENT_LINE; /* of a listing of the environment */
-	if (is_phrase(text, len) && name->is_first)
-		return EXTENT_LINE;
-	return is_phrase(text, len) && is_loose ? EXTENT_PHRASE : EXTENT_WORD;
+	if (!is_loose || !is_phrase(text, len))
+		return EXTENT_WORD;
+	return name->is_first ? EXTENT_LINE : EXTENT_PHRASE;
 }
 
 /* The prefix of a string literal: b"", u'', rb"". */
