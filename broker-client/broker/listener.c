@@ -160,14 +160,14 @@ static int remove_stale(const char *path, struct jem_err *err)
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
-		return jem_err_set(err, -EEXIST, "unix:%s: a file of that name is in the way",
+		return jem_err_set(err, -EEXIST, "a file is in the way of the socket unix:%s",
 				   path);
 	fd = jem_address_connect(path);
 	if (fd >= 0 || fd == -EAGAIN)
-		return jem_err_set(err, -EADDRINUSE, "unix:%s: a broker is listening there already",
+		return jem_err_set(err, -EADDRINUSE, "a broker is listening already at unix:%s",
 				   path);
 	if (fd != -ECONNREFUSED)
-		return jem_err_set(err, fd, "unix:%s: %s", path, strerror(-fd));
+		return jem_err_set(err, fd, "%s: unix:%s", strerror(-fd), path);
 	return unlink(path) < 0 ? -errno : 0;
 }
 
@@ -198,12 +198,12 @@ static int listen_unix(struct jem_broker *broker, const char *path, struct jem_e
 		return rc;
 	rc = jem_address_of_path(path, &address, &folder);
 	if (rc < 0)
-		return jem_err_set(err, rc, "unix:%s: %s", path, strerror(-rc));
+		return jem_err_set(err, rc, "%s: unix:%s", strerror(-rc), path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* On Linux the file takes the mode of the socket: it is never open to others (unix(7)). */
 	if (fd < 0 || fchmod(fd, 0600) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return jem_err_set(err, -errno, "unix:%s: %s", path, strerror(errno));
+		return jem_err_set(err, -errno, "%s: unix:%s", strerror(errno), path);
 	copy = strdup(path);
 	if (!copy)
 		return -ENOMEM;

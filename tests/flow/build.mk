@@ -15,3 +15,8 @@ EXTRA_DIST += %D%/bad_configs.py
 config_tests = %D%/test_check.py
 FLOW_TESTS += $(config_tests)
 dist_check_SCRIPTS += $(config_tests)
+
+# the broker
+broker_tests = %D%/test_broker.py
+FLOW_TESTS += $(broker_tests)
+dist_check_SCRIPTS += $(broker_tests)
