@@ -8,11 +8,7 @@
 #include "daemon/job.h"
 #include "daemon/notify.h"
 #include "daemon/outlets.h"
-#include "daemon/sources/log/log_source.h"
-#include "daemon/sources/metrics/metrics_source.h"
-#include "daemon/sources/metrics/proc_read.h"
-#include "daemon/sources/self.h"
-#include "daemon/sources/wall_clock.h"
+#include "daemon/sources.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -48,10 +44,7 @@ struct worker {
 	struct jem_outlets *outlets;
 	struct jem_batcher *batcher;
 	struct jem_job *job;
-	struct jem_metrics_source *metrics; /* NULL: could not be created */
-	struct jem_log_source *logs;
-	struct jem_self_source *self;
-	struct jem_wall_clock_source *wall_clock;
+	struct jem_sources *sources;
 	struct jem_link *link;
 
 	uv_signal_t signals[4];
@@ -122,11 +115,8 @@ static void close_stages(struct worker *worker)
 		return;
 	worker->phase = PHASE_CLOSING;
 	uv_timer_stop(&worker->drain_timer);
-	jem_wall_clock_source_destroy(worker->wall_clock);
-	jem_log_source_destroy(worker->logs);
-	jem_self_source_destroy(worker->self);
-	jem_metrics_source_destroy(worker->metrics);
-	worker->metrics = NULL;
+	jem_sources_destroy(worker->sources);
+	worker->sources = NULL;
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
 	jem_outlets_close(worker->outlets, CLOSE_MS, on_outlets_closed);
@@ -147,15 +137,12 @@ static void drain(struct worker *worker, uint64_t timeout_ms)
 	if (worker->phase != PHASE_RUNNING)
 		return;
 	worker->phase = PHASE_DRAINING;
-	jem_log_source_stop(worker->logs);
 	jem_notify("STOPPING=1");
-	if (worker->metrics)
-		jem_metrics_source_stop(worker->metrics);
 	record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
 	jem_record_word(record, "state", "monitor_ended");
 	jem_record_word(record, "text", "the monitor ends");
 	jem_batcher_end(worker->batcher, JEM_URGENT);
-	jem_self_source_publish(worker->self);
+	jem_sources_stop(worker->sources);
 	jem_batcher_finish(worker->batcher);
 	uv_timer_start(&worker->drain_timer, on_drain_over, timeout_ms, 0);
 	if (jem_outlets_are_drained(worker->outlets))
@@ -171,15 +158,12 @@ static void say_line(void *arg, const char *line)
 
 static void end_job(struct worker *worker, const struct jem_reaped *reaped)
 {
-	struct jem_job_totals totals = { -1, -1, -1, -1, -1 };
+	struct jem_job_totals totals;
 
 	if (worker->phase != PHASE_RUNNING)
 		return;
-	if (worker->metrics) {
-		jem_metrics_source_on_exit(worker->metrics, reaped->status < 0 ? NULL : reaped);
-		jem_metrics_source_totals(worker->metrics, &totals);
-	}
-	jem_log_source_flush(worker->logs, jem_now_ns() + drain_ms(worker) * 500000);
+	jem_sources_on_exit(worker->sources, reaped, jem_now_ns() + drain_ms(worker) * 500000,
+			    &totals);
 	jem_job_ended(worker->job, reaped, &totals);
 	jem_job_summarise(worker->job, say_line, worker);
 	drain(worker, drain_ms(worker));
@@ -200,14 +184,13 @@ static void on_reap_message(struct worker *worker, const char *message)
 {
 	struct jem_reaped reaped;
 
-	if (worker->metrics && jem_reaped_parse(message, &reaped) >= 0)
-		jem_metrics_source_on_reap(worker->metrics, &reaped);
+	if (jem_reaped_parse(message, &reaped) >= 0)
+		jem_sources_on_reap(worker->sources, &reaped);
 }
 
 static void on_exec_message(struct worker *worker, uint64_t mono_ns)
 {
-	if (worker->metrics)
-		jem_metrics_source_on_exec(worker->metrics, mono_ns);
+	jem_sources_on_exec(worker->sources, mono_ns);
 	jem_job_running(worker->job, mono_ns);
 }
 
@@ -365,21 +348,6 @@ static int open_batcher(struct worker *worker)
 	return jem_batcher_create(&options, &worker->batcher);
 }
 
-/* Names of files are meant from the job's folder, which is ours where we were launched. */
-static int open_logs(struct worker *worker)
-{
-	const struct jem_log_options options = {
-		.loop = &worker->loop,
-		.batcher = worker->batcher,
-		.redactor = worker->redactor,
-		.job = worker->job,
-		.config = worker->config,
-		.exclude = getenv("JEM_FOLDER"),
-	};
-
-	return jem_log_source_create(&options, &worker->logs);
-}
-
 static int open_link(struct worker *worker)
 {
 	static const struct jem_link_events events = { .on_message = on_link_message,
@@ -391,26 +359,23 @@ static int open_link(struct worker *worker)
 			     &worker->link);
 }
 
-/* A job without metrics is still a job with logs and a life cycle. */
-static void open_metrics(struct worker *worker)
+static int open_sources(struct worker *worker)
 {
-	struct jem_metrics_settings settings;
-	struct jem_proc_stat job;
-	struct jem_metrics_options options = {
+	const struct jem_sources_options options = {
 		.loop = &worker->loop,
+		.config = worker->config,
+		.clock = &worker->clock,
+		.redactor = worker->redactor,
 		.batcher = worker->batcher,
-		.settings = &settings,
-		.job = worker->options->pid,
-		.root = "",
+		.outlets = worker->outlets,
+		.job = worker->job,
+		.pid = worker->options->pid,
+		.is_launched = worker->link != NULL,
+		.prmon_text = worker->options->prmon_text,
+		.prmon_json = worker->options->prmon_json,
 	};
-	int status;
 
-	jem_metrics_settings_load(worker->config, &settings);
-	if (worker->link && !jem_proc_read_stat("", options.job, &job))
-		options.launcher = job.ppid;
-	status = jem_metrics_source_create(&options, &worker->metrics);
-	if (status < 0)
-		log_warning("no metrics: %s, ignoring", strerror(-status));
+	return jem_sources_create(&options, &worker->sources);
 }
 
 static int open_stages(struct worker *worker, struct jem_err *err)
@@ -432,17 +397,11 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 		return status;
 	if ((status = open_batcher(worker)) < 0 ||
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
-	    (status = open_logs(worker)) < 0 ||
-	    (status = jem_self_source_create(&worker->loop, worker->batcher, worker->outlets,
-					     &worker->self)) < 0 ||
-	    (status = jem_wall_clock_source_create(&worker->loop, worker->batcher, &worker->clock,
-						   &worker->wall_clock)) < 0 ||
-	    (status = open_link(worker)) < 0)
+	    (status = open_link(worker)) < 0 || (status = open_sources(worker)) < 0)
 		return jem_err_set(err, status, "cannot start: %s", strerror(-status));
 	if (worker->options->pid > 0 && !worker->link && (status = watch_pid(worker)) < 0)
 		return jem_err_set(err, status, "no process %d to watch: %s",
 				   (int)worker->options->pid, strerror(-status));
-	open_metrics(worker);
 	return 0;
 }
 
@@ -469,13 +428,9 @@ static void start(struct worker *worker)
 	tell_faults(worker);
 	if (worker->options->pid > 0)
 		jem_job_starting(worker->job);
-	jem_log_source_start(worker->logs);
-	for (int stream = 1; stream <= 2 && worker->options->pid > 0; stream++)
-		jem_log_source_add_stream(worker->logs, worker->options->pid, stream);
+	jem_sources_start(worker->sources);
 	if (worker->options->pid > 0 && !worker->link)
 		jem_job_running(worker->job, jem_now_ns()); /* it runs already */
-	if (worker->metrics)
-		jem_metrics_source_start(worker->metrics);
 	jem_link_send(worker->link, "set drain_ms=%llu",
 		      (unsigned long long)(jem_config_ns(worker->config, JEM_OPTION_run_drain) /
 					   1000000));

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sources.h"
+
+#include "common/log.h"
+#include "daemon/sources/log/log_source.h"
+#include "daemon/sources/metrics/metrics_source.h"
+#include "daemon/sources/metrics/proc_read.h"
+#include "daemon/sources/self.h"
+#include "daemon/sources/wall_clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Each is owned, and NULL where it could not be created. */
+struct jem_sources {
+	struct jem_sources_options options;
+	struct jem_metrics_source *metrics;
+	struct jem_log_source *logs;
+	struct jem_self_source *self;
+	struct jem_wall_clock_source *wall_clock;
+	bool is_stopped;
+};
+
+static void check_created(const char *what, int status)
+{
+	if (status < 0)
+		log_warning("no %s: %s, ignoring", what, strerror(-status));
+}
+
+static int open_metrics(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	struct jem_metrics_settings settings;
+	struct jem_proc_stat job;
+	struct jem_metrics_options options = {
+		.loop = given->loop,
+		.batcher = given->batcher,
+		.settings = &settings,
+		.job = given->pid,
+		.root = "",
+	};
+
+	jem_metrics_settings_load(given->config, &settings);
+	if (given->is_launched && !jem_proc_read_stat("", options.job, &job))
+		options.launcher = job.ppid;
+	return jem_metrics_source_create(&options, &sources->metrics);
+}
+
+/* Names of files are meant from the job's folder, which is ours where we were launched. */
+static int open_logs(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	const struct jem_log_options options = {
+		.loop = given->loop,
+		.batcher = given->batcher,
+		.redactor = given->redactor,
+		.job = given->job,
+		.config = given->config,
+		.exclude = getenv("JEM_FOLDER"),
+	};
+
+	return jem_log_source_create(&options, &sources->logs);
+}
+
+int jem_sources_create(const struct jem_sources_options *options, struct jem_sources **ret)
+{
+	struct jem_sources *sources = calloc(1, sizeof(*sources));
+
+	if (!sources)
+		return -ENOMEM;
+	sources->options = *options;
+	check_created("metrics", open_metrics(sources));
+	check_created("logs", open_logs(sources));
+	check_created("self-metrics", jem_self_source_create(options->loop, options->batcher,
+							     options->outlets, &sources->self));
+	check_created("watch on the clock",
+		      jem_wall_clock_source_create(options->loop, options->batcher, options->clock,
+						   &sources->wall_clock));
+	*ret = sources;
+	return 0;
+}
+
+void jem_sources_start(struct jem_sources *sources)
+{
+	if (sources->logs) {
+		jem_log_source_start(sources->logs);
+		for (int stream = 1; stream <= 2 && sources->options.pid > 0; stream++)
+			jem_log_source_add_stream(sources->logs, sources->options.pid, stream);
+	}
+	if (sources->metrics)
+		jem_metrics_source_start(sources->metrics);
+}
+
+void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns)
+{
+	if (sources->metrics)
+		jem_metrics_source_on_exec(sources->metrics, mono_ns);
+}
+
+void jem_sources_on_reap(struct jem_sources *sources, const struct jem_reaped *reaped)
+{
+	if (sources->metrics)
+		jem_metrics_source_on_reap(sources->metrics, reaped);
+}
+
+void jem_sources_on_exit(struct jem_sources *sources, const struct jem_reaped *reaped,
+			 uint64_t deadline_ns, struct jem_job_totals *totals)
+{
+	*totals = (struct jem_job_totals){ -1, -1, -1, -1, -1 };
+	if (sources->metrics) {
+		jem_metrics_source_on_exit(sources->metrics, reaped->status < 0 ? NULL : reaped);
+		jem_metrics_source_totals(sources->metrics, totals);
+	}
+	if (sources->logs)
+		jem_log_source_flush(sources->logs, deadline_ns);
+}
+
+void jem_sources_stop(struct jem_sources *sources)
+{
+	if (sources->is_stopped)
+		return;
+	sources->is_stopped = true;
+	if (sources->metrics)
+		jem_metrics_source_stop(sources->metrics);
+	if (sources->logs)
+		jem_log_source_stop(sources->logs);
+	if (sources->self)
+		jem_self_source_publish(sources->self);
+}
+
+void jem_sources_destroy(struct jem_sources *sources)
+{
+	if (!sources)
+		return;
+	jem_wall_clock_source_destroy(sources->wall_clock);
+	jem_self_source_destroy(sources->self);
+	jem_log_source_destroy(sources->logs);
+	jem_metrics_source_destroy(sources->metrics);
+	free(sources);
+}

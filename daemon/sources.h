@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sources: all that watches the job and its node, started and ended together.
+ *
+ * Flow:      metrics, logs, environment, credentials, our own cost -> records -> batcher
+ * Thread:    loop thread
+ * Ownership: owns every source; what the options name is borrowed and outlives it
+ *
+ * A source that cannot start is said in the log and left out: the others go on. A new one is added
+ * here, in each function, in flow order.
+ */
+#ifndef JEM_DAEMON_SOURCES_H
+#define JEM_DAEMON_SOURCES_H
+
+#include "common/config.h"
+#include "daemon/batcher.h"
+#include "daemon/job.h"
+#include "daemon/outlets.h"
+
+struct jem_sources;
+
+struct jem_sources_options {
+	uv_loop_t *loop;
+	const struct jem_config *config;
+	const struct jem_clock *clock;
+	struct jem_redactor *redactor;
+	struct jem_batcher *batcher;
+	struct jem_outlets *outlets;
+	struct jem_job *job;
+	pid_t pid;              /* of the job, 0: node only */
+	bool is_launched;       /* the job's parent tells us what it reaps */
+	const char *prmon_text; /* or NULL */
+	const char *prmon_json; /* or NULL */
+};
+
+/* Opens what has to be open before the job runs. */
+int jem_sources_create(const struct jem_sources_options *options, struct jem_sources **ret);
+void jem_sources_start(struct jem_sources *sources);
+
+/* What the launcher tells. */
+void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns);
+void jem_sources_on_reap(struct jem_sources *sources, const struct jem_reaped *reaped);
+
+/*
+ * The job has ended: last sample, logs to their ends (no longer than until `deadline_ns`), and the
+ * final totals.
+ */
+void jem_sources_on_exit(struct jem_sources *sources, const struct jem_reaped *reaped,
+			 uint64_t deadline_ns, struct jem_job_totals *totals);
+
+/* No more records; what is still to be said is said. Idempotent. */
+void jem_sources_stop(struct jem_sources *sources);
+
+/* Memory is freed in the loop's next passes. Takes NULL. */
+void jem_sources_destroy(struct jem_sources *sources);
+
+#endif
