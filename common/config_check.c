@@ -64,10 +64,11 @@ static void check_elements(struct checker *checker, enum jem_option option,
 static int check_redact_pattern(const char *pattern, struct jem_err *err)
 {
 	struct jem_redactor *redactor;
-	int rc = jem_redactor_create(&pattern, 1, &redactor, err);
+	struct jem_err why;
+	int rc = jem_redactor_create(&pattern, 1, &redactor, &why);
 
 	if (rc < 0)
-		return rc;
+		return jem_err_set(err, rc, "%s; mend it, all text is hidden until then", why.text);
 	jem_redactor_destroy(redactor);
 	return 0;
 }

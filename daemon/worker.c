@@ -41,6 +41,7 @@ struct worker {
 
 	/* the stages, in flow order; all owned */
 	struct jem_redactor *redactor;
+	bool hides_all; /* a pattern of privacy.redact is broken */
 	struct jem_outlets *outlets;
 	struct jem_batcher *batcher;
 	struct jem_job *job;
@@ -289,14 +290,24 @@ static void watch_signals(struct worker *worker)
 
 /* --- building the stages ------------------------------------------------------------------------ */
 
+/*
+ * Nobody knows what a broken pattern was to hide. The job is watched all the same, but every text is
+ * hidden until the pattern is mended: numbers and words of our own go out.
+ */
 static int open_redactor(struct worker *worker, struct jem_err *err)
 {
 	const char *patterns[64];
 	size_t count = jem_config_list_size(worker->config, JEM_OPTION_privacy_redact);
+	int rc;
 
 	for (size_t i = 0; i < count && i < 64; i++)
 		patterns[i] = jem_config_list_at(worker->config, JEM_OPTION_privacy_redact, i);
-	return jem_redactor_create(patterns, count < 64 ? count : 64, &worker->redactor, err);
+	rc = jem_redactor_create(patterns, count < 64 ? count : 64, &worker->redactor, err);
+	if (rc != -EINVAL)
+		return rc;
+	worker->hides_all = true;
+	patterns[0] = "(?s).+";
+	return jem_redactor_create(patterns, 1, &worker->redactor, err);
 }
 
 /* The names as people write them travel in every head: they pass the redactor like any text. */
@@ -417,7 +428,12 @@ static void tell_faults(struct worker *worker)
 		jem_link_send(worker->link, "fault %.*s", (int)len, line);
 		record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
 		jem_record_word(record, "state", "degraded");
-		jem_record_text(record, "text", line, len);
+		if (worker->hides_all)
+			jem_record_word(record, "text",
+					"a pattern of privacy.redact is broken: all text is "
+					"hidden until it is mended");
+		else
+			jem_record_text(record, "text", line, len);
 		jem_batcher_end(worker->batcher, JEM_URGENT);
 		line += len + (line[len] == '\n');
 	}

@@ -3,8 +3,9 @@
 
 A row is (name, text, line, part): the text of jem.conf, the line that the fault must name (0: the
 file as a whole), and a part of the one line that tells it. {folder} stands for the folder of the
-test, in which there are: a file `file`, a folder `sub`, files `open` (mode 0644) and `empty`.
+test, which furnish() fills.
 """
+import os
 
 CASES = [
     # the form of a file
@@ -60,7 +61,8 @@ CASES = [
     ("folder to follow", "[log]\nfiles = {folder}/sub\n", 2, "name files in it"),
     ("folder that is none", "[metrics]\nfolders = {folder}/none\n", 2,
      "name a folder that is there"),
-    ("pattern of the redactor", "[privacy]\nredact = ([a-z]+\n", 2, "privacy.redact"),
+    ("pattern of the redactor", "[privacy]\nredact = ([a-z]+\n", 2,
+     "mend it, all text is hidden"),
     # rules
     ("rule without a name", "[rule]\nlog = x\n", 1, "write [rule NAME]"),
     ("rule with a strange name", "[rule ../../etc]\nlog = x\n", 2, "A-Z, a-z, 0-9, _ and -"),
@@ -87,3 +89,28 @@ CASES = [
     ("matched without a rule", "[log]\nfiles = a.log\npublish = matched\n", 3, "or write all"),
     ("file of no receiver", "[receiver]\nfiles = pictures\n", 2, "graphs or page"),
 ]
+
+
+def furnish(folder):
+    """What the wrong configurations name."""
+    os.mkdir(os.path.join(folder, "sub"))
+    for name, text, mode in (("file", "x\n", 0o600), ("open", "user:secret\n", 0o644),
+                             ("empty", "", 0o600), ("closed", "user:secret\n", 0o600)):
+        path = os.path.join(folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, mode)
+
+
+def write_config(folder, text):
+    path = os.path.join(folder, "jem.conf")
+    if isinstance(text, str):
+        text = text.replace("{folder}", folder).encode()
+    with open(path, "wb") as file:
+        file.write(text)
+    return path
+
+
+def plain_environment(**more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("JEM_")}
+    return {**kept, **more}

@@ -5,33 +5,8 @@ import os
 import socket
 import subprocess
 
-from bad_configs import CASES
+from bad_configs import CASES, furnish, plain_environment, write_config
 from jemtest import TOP, case, check, check_equal, check_in, main, program
-
-
-def furnish(folder):
-    """What the wrong configurations name."""
-    os.mkdir(os.path.join(folder, "sub"))
-    for name, text, mode in (("file", "x\n", 0o600), ("open", "user:secret\n", 0o644),
-                             ("empty", "", 0o600), ("closed", "user:secret\n", 0o600)):
-        path = os.path.join(folder, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(path, mode)
-
-
-def write_config(folder, text):
-    path = os.path.join(folder, "jem.conf")
-    if isinstance(text, str):
-        text = text.replace("{folder}", folder).encode()
-    with open(path, "wb") as file:
-        file.write(text)
-    return path
-
-
-def plain_environment(**more):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("JEM_")}
-    return {**kept, **more}
 
 
 def jem_check(*words, environment=None):
