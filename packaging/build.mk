@@ -4,6 +4,7 @@
 # The tables of options, keys and metrics fill the pages, so jem-tool comes first.
 man_pages = \
 	%D%/man/jem.1 \
+	%D%/man/jem-broker.1 \
 	%D%/man/jem-check.1 \
 	%D%/man/jem-run.1 \
 	%D%/man/jem.conf.5 \

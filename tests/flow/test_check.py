@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """jem check: every wrong configuration gives one clear line, and exit status 78."""
 import os
+import re
 import socket
 import subprocess
 
 from bad_configs import CASES, furnish, plain_environment, write_config
-from jemtest import TOP, case, check, check_equal, check_in, main, program
+from jemtest import TOP, case, check, check_equal, check_in, main, program, spawn
 
 
 def jem_check(*words, environment=None):
@@ -134,6 +135,41 @@ def gives_up_on_a_silent_broker(folder):
     check_equal(status, 78, "exit status")
     check_in("--broker: broker.url: ", said)
     check_equal(said.count("\n"), 1, "lines")
+
+
+def start_broker(*words):
+    """A broker of ours; returns the URL that it listens on."""
+    broker = spawn([program("jem-tool"), "broker", *words], stdin=subprocess.DEVNULL,
+                   stdout=subprocess.PIPE, env=plain_environment())
+    return broker.stdout.readline().decode().strip()
+
+
+def write_secret(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+@case
+def logs_in_to_each_broker(folder):
+    urls = [start_broker("--listen", f"unix:{folder}/a"), start_broker("--listen", "127.0.0.1:0")]
+    status, said, faults = jem_check("--broker", urls[0], "--broker", urls[1])
+    check_equal((status, faults), (0, ""), "exit status and faults")
+    for url in urls:
+        check(re.search(rf"^broker +yes +{re.escape(url)}$", said, re.M), said)
+
+
+@case
+def tells_a_wrong_password(folder):
+    right = write_secret(folder, "right", "user:right\n")
+    wrong = write_secret(folder, "wrong", "user:guessed-one\n")
+    url = start_broker("--listen", "127.0.0.1:0", "--credentials", right)
+    url = url.replace("amqp://", "amqp://user@")
+    check_equal(jem_check("--broker", url, "--credentials", right)[0], 0, "exit status")
+    status, said, faults = jem_check("--broker", url, "--credentials", wrong)
+    check_equal((status, faults.count("\n")), (78, 1), f"exit status and lines of {faults!r}")
+    check("guessed-one" not in faults + said, "the password is told")
 
 
 main()
