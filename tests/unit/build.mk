@@ -60,10 +60,13 @@ UNIT_TESTS += %D%/test_log_tail %D%/test_log_rules
 %C%_test_log_tail_LDADD = libcheck.a $(LOGS_LIBS)
 %C%_test_log_rules_SOURCES = %D%/test_log_rules.c
 %C%_test_log_rules_LDADD = libcheck.a $(LOGS_LIBS)
-UNIT_TESTS += %D%/test_log_source
+UNIT_TESTS += %D%/test_log_source %D%/test_log_rotation
 %C%_test_log_source_SOURCES = %D%/test_log_source.c %D%/log_bench.c %D%/log_bench.h
 %C%_test_log_source_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_test_log_source_LDADD = libcheck.a $(LOGS_LIBS)
+%C%_test_log_rotation_SOURCES = %D%/test_log_rotation.c %D%/log_bench.c %D%/log_bench.h
+%C%_test_log_rotation_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_log_rotation_LDADD = libcheck.a $(LOGS_LIBS)
 
 # broker-client
 UNIT_TESTS += %D%/test_url %D%/test_message_codec

@@ -340,7 +340,7 @@ CASE(remembers_positions_in_a_file)
 	file->position.cuts = 3;
 	file->position.guard_len = 5;
 	memcpy(file->position.guard, "\xff\0ab\n", 5);
-	CHECK_OK(jem_seen_save(seen, path));
+	CHECK_OK(jem_seen_save(seen, path, 1));
 	jem_seen_destroy(seen);
 
 	CHECK_OK(jem_seen_create(&seen));
@@ -361,12 +361,12 @@ CASE(takes_nothing_from_a_damaged_file_of_positions)
 		"{",
 		"[]",
 		"{\"v\":1}",
-		"{\"v\":2,\"saved_ns\":1,\"files\":[]}",
-		"{\"v\":1,\"saved_ns\":1,\"files\":{}}",
-		"{\"v\":1,\"saved_ns\":1,\"files\":[3]}",
-		"{\"v\":1,\"saved_ns\":1,\"files\":[{\"dev\":1,\"ino\":1,\"birth_ns\":1,"
+		"{\"v\":2,\"horizon_ns\":1,\"files\":[]}",
+		"{\"v\":1,\"horizon_ns\":1,\"files\":{}}",
+		"{\"v\":1,\"horizon_ns\":1,\"files\":[3]}",
+		"{\"v\":1,\"horizon_ns\":1,\"files\":[{\"dev\":1,\"ino\":1,\"birth_ns\":1,"
 		"\"offset\":2,\"cuts\":0,\"guard\":\"zz\",\"foreign\":false}]}",
-		"{\"v\":1,\"saved_ns\":1,\"files\":[{\"dev\":1,\"ino\":1,\"birth_ns\":1,"
+		"{\"v\":1,\"horizon_ns\":1,\"files\":[{\"dev\":1,\"ino\":1,\"birth_ns\":1,"
 		"\"offset\":1,\"cuts\":0,\"guard\":\"6162\",\"foreign\":false}]}",
 	};
 	struct jem_file_info info = { .id.birth_ns = 1 };

@@ -151,6 +151,24 @@ static void watch_folder(struct jem_follow *follow)
 	free(copy);
 }
 
+/* By its time stamp, which is coarse: a folder that changed just now may change again unseen. */
+static bool has_folder_changed(struct jem_follow *follow)
+{
+	const uint64_t coarse_ns = 100000000u;
+	const char *slash = strrchr(follow->path, '/');
+	struct jem_file_info info;
+	char *folder;
+	bool is_same;
+
+	folder = slash ? strndup(follow->path, (size_t)(slash - follow->path) + 1) : strdup(".");
+	if (!folder || jem_file_info(AT_FDCWD, folder, &info))
+		info.mtime_ns = 0;
+	free(folder);
+	is_same = info.mtime_ns == follow->folder_mtime_ns;
+	follow->folder_mtime_ns = info.mtime_ns + coarse_ns < jem_wall_ns() ? info.mtime_ns : 0;
+	return !is_same || !info.mtime_ns;
+}
+
 static struct jem_follow_file *find_open(const struct jem_follow *follow,
 					 const struct jem_file_id *id)
 {
@@ -171,8 +189,11 @@ static void open_past(struct jem_follow *follow, struct jem_past *past,
 
 		if (!one->path || (now && (one->info.id.birth_ns > now->id.birth_ns) == is_older))
 			continue;
-		if (open_file(follow, one->path, &one->info, from, &file))
-			follow->scans_left = 2; /* renamed on, or too many: look again */
+		if (open_file(follow, one->path, &one->info, from, &file)) {
+			/* Renamed on, or too many: look again, and know it after a restart. */
+			follow->scans_left = 2;
+			jem_seen_add(follow->env->seen, &one->info.id);
+		}
 		free(one->path);
 		one->path = NULL;
 	}
@@ -189,8 +210,10 @@ static int open_current(struct jem_follow *follow, const struct jem_file_info *i
 		return 0; /* another name of a file that is followed already */
 	if (!file)
 		r = open_file(follow, follow->path, info, from, &file);
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) { /* as for past files */
 		follow->scans_left = 2;
+		jem_seen_add(follow->env->seen, &info->id);
+	}
 	if (r)
 		return r == -EAGAIN ? 0 : r;
 	follow->current = file;
@@ -202,23 +225,27 @@ static int look(struct jem_follow *follow, enum jem_follow_from from)
 {
 	struct jem_file_info info;
 	struct jem_past past = { 0 };
+	bool is_first = !follow->has_looked;
 	bool is_new;
 	int r;
 
+	follow->has_looked = true;
 	watch_folder(follow);
 	r = jem_file_info(AT_FDCWD, follow->path, &info);
 	if (!r && !info.is_regular)
 		r = -EINVAL;
 	is_new =
 		!r && !(follow->current && jem_file_id_equals(&follow->current->tail.id, &info.id));
-	if (from != JEM_FROM_BEGINNING)
+	if (is_first)
 		follow->scans_left = 1;
-	else if (is_new && follow->had_file)
+	else if (is_new)
 		follow->scans_left = 2; /* a rename during a scan may hide a name from it */
+	else if (r && !follow->scans_left && has_folder_changed(follow))
+		follow->scans_left = 1; /* it may have come and gone since the last look */
 	if (follow->scans_left) {
 		follow->scans_left--;
 		jem_past_collect(follow->env->seen, follow->path, r ? NULL : &info.id,
-				 from == JEM_FROM_END, &past);
+				 is_first && from != JEM_FROM_RESTART, &past);
 	}
 	open_past(follow, &past, is_new ? &info : NULL, true, from);
 	if (is_new)

@@ -54,7 +54,9 @@ struct jem_follow {
 	int folder_wd;
 	int fault; /* of the last look, 0: none; -ENOENT is none either */
 	unsigned scans_left;
-	bool is_polled; /* the name itself */
+	uint64_t folder_mtime_ns; /* at the last scan; 0: too fresh to tell */
+	bool is_polled;           /* the name itself */
+	bool has_looked;
 	bool had_file;
 	bool wants_look;
 };

@@ -13,7 +13,7 @@
 
 enum {
 	PATTERNS_MAX = 64,
-	TICK_MS = 1000
+	TICK_MS = 500
 };
 
 struct jem_log_source {
@@ -31,6 +31,8 @@ struct jem_log_source {
 	struct jem_file_id our_stderr; /* never followed: what we log about it would follow */
 	uint64_t poll_ns;
 	uint64_t polled_ns;
+	uint64_t told_wall_ns;   /* inotify has told us all before this time */
+	uint64_t polled_wall_ns; /* and this is when we looked ourselves */
 	uint64_t saved_ns;
 	uint64_t saved_bytes;
 	bool has_told_full;
@@ -264,9 +266,13 @@ static void on_overflow(void *arg)
 		source->patterns[i].wants_scan = true;
 }
 
-static void on_drained(void *arg)
+static void on_drained(void *arg, uint64_t wall_ns)
 {
-	process(arg);
+	struct jem_log_source *source = arg;
+
+	if (wall_ns)
+		source->told_wall_ns = wall_ns;
+	process(source);
 }
 
 static void start_watch(struct jem_log_source *source)
@@ -306,6 +312,8 @@ int jem_log_source_start(struct jem_log_source *source)
 		return 0;
 	source->is_started = true;
 	source->publisher.now_ns = jem_now_ns();
+	source->told_wall_ns = jem_clock_read_ns(CLOCK_REALTIME_COARSE);
+	source->polled_wall_ns = source->told_wall_ns;
 	start_watch(source);
 	load_offsets(source);
 	for (size_t i = 0; i < jem_config_list_size(config, JEM_OPTION_log_files); i++)
@@ -443,25 +451,33 @@ static void on_idle(uv_idle_t *idle)
 	process(idle->data);
 }
 
-/*
- * What is saved is how far we had read a tick ago: its records have left by now, so that a daemon
- * that is killed reads some lines twice, but loses none.
- */
-static void save_offsets(struct jem_log_source *source, bool is_last)
+/* Files born before this are known to us, by the one way of looking or the other. */
+static uint64_t horizon_ns(const struct jem_log_source *source)
 {
-	int r = 0;
+	bool is_polled = !source->env.watch;
+
+	for (size_t i = 0; i < source->follow_count; i++)
+		is_polled |= source->follows[i]->is_polled;
+	return is_polled && source->polled_wall_ns < source->told_wall_ns ? source->polled_wall_ns
+									  : source->told_wall_ns;
+}
+
+static void save_offsets(struct jem_log_source *source)
+{
+	int r;
 
 	if (!source->options.offsets_path)
 		return;
-	if (!is_last)
-		r = jem_seen_save(source->env.seen, source->options.offsets_path);
-	for (size_t i = 0; i < source->follow_count; i++)
-		jem_follow_note_positions(source->follows[i]);
-	if (is_last)
-		r = jem_seen_save(source->env.seen, source->options.offsets_path);
+	r = jem_seen_save(source->env.seen, source->options.offsets_path, horizon_ns(source));
 	if (r)
 		log_debug("%s: %s", source->options.offsets_path, strerror(-r));
 	source->saved_bytes = source->publisher.account.bytes;
+}
+
+static void note_positions(struct jem_log_source *source)
+{
+	for (size_t i = 0; i < source->follow_count; i++)
+		jem_follow_note_positions(source->follows[i]);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -471,8 +487,10 @@ static void on_tick(uv_timer_t *timer)
 	bool is_poll_due = now_ns - source->polled_ns + 1000000 >= source->poll_ns;
 
 	jem_log_publisher_begin_pass(&source->publisher, now_ns);
-	if (is_poll_due)
+	if (is_poll_due) {
 		source->polled_ns = now_ns;
+		source->polled_wall_ns = jem_clock_read_ns(CLOCK_REALTIME_COARSE);
+	}
 	for (size_t i = 0; i < source->follow_count; i++) {
 		jem_follow_tick(source->follows[i], now_ns, &source->sink);
 		if (is_poll_due)
@@ -480,11 +498,16 @@ static void on_tick(uv_timer_t *timer)
 	}
 	for (size_t i = 0; is_poll_due && i < source->pattern_count; i++)
 		source->patterns[i].wants_scan |= jem_log_pattern_is_polled(&source->patterns[i]);
-	if (now_ns - source->saved_ns >= JEM_SEEN_SAVE_MS * 1000000ull) {
-		save_offsets(source, false);
-		source->saved_ns = now_ns;
-	}
 	process(source);
+	if (now_ns - source->saved_ns < JEM_SEEN_SAVE_MS * 1000000ull)
+		return;
+	/*
+	 * What is saved is how far we had read a second ago: its records have left by now, so that
+	 * a daemon that is killed reads some lines twice, but loses none.
+	 */
+	save_offsets(source);
+	note_positions(source);
+	source->saved_ns = now_ns;
 }
 
 void jem_log_source_flush(struct jem_log_source *source, uint64_t deadline_ns)
@@ -508,7 +531,12 @@ void jem_log_source_stop(struct jem_log_source *source)
 	source->is_started = false;
 	uv_timer_stop(&source->tick);
 	uv_idle_stop(&source->idle);
-	save_offsets(source, true);
+	/* Whatever has come by now is known to the next one, read or not. */
+	source->told_wall_ns = source->polled_wall_ns = jem_clock_read_ns(CLOCK_REALTIME_COARSE);
+	for (size_t i = 0; i < source->follow_count; i++)
+		jem_follow_look(source->follows[i], JEM_FROM_BEGINNING);
+	note_positions(source);
+	save_offsets(source);
 	for (size_t i = 0; i < source->follow_count; i++)
 		jem_follow_destroy(source->follows[i]);
 	for (size_t i = 0; i < source->pattern_count; i++)
@@ -558,7 +586,6 @@ void jem_log_source_offsets(struct jem_log_source *source, jem_log_offset_fn fn,
 {
 	struct offsets_call call = { fn, arg };
 
-	for (size_t i = 0; i < source->follow_count; i++)
-		jem_follow_note_positions(source->follows[i]);
+	note_positions(source);
 	jem_seen_each(source->env.seen, on_seen, &call);
 }

@@ -21,7 +21,7 @@ struct jem_seen {
 	struct jem_seen_file *buckets[BUCKETS]; /* owned */
 	size_t count;
 	uint64_t touches;
-	uint64_t horizon_ns; /* wall clock: unknown files no younger than this are not new */
+	uint64_t horizon_ns; /* wall clock: unknown files that are older than this are not new */
 };
 
 int jem_seen_create(struct jem_seen **ret)
@@ -83,8 +83,8 @@ static bool forget_oldest(struct jem_seen *seen)
 		return false;
 	file = *oldest;
 	*oldest = file->next;
-	if (file->id.birth_ns > seen->horizon_ns)
-		seen->horizon_ns = file->id.birth_ns;
+	if (file->id.birth_ns >= seen->horizon_ns)
+		seen->horizon_ns = file->id.birth_ns + 1;
 	free(file);
 	seen->count--;
 	return true;
@@ -113,7 +113,7 @@ struct jem_seen_file *jem_seen_add(struct jem_seen *seen, const struct jem_file_
 
 bool jem_seen_is_new(const struct jem_seen *seen, const struct jem_file_info *info)
 {
-	return (info->id.birth_ns ? info->id.birth_ns : info->mtime_ns) > seen->horizon_ns;
+	return (info->id.birth_ns ? info->id.birth_ns : info->mtime_ns) >= seen->horizon_ns;
 }
 
 void jem_seen_each(const struct jem_seen *seen, jem_seen_fn fn, void *arg)
@@ -185,7 +185,7 @@ static int replace_file(const char *path, const struct jem_buf *text)
 	return r;
 }
 
-int jem_seen_save(const struct jem_seen *seen, const char *path)
+int jem_seen_save(const struct jem_seen *seen, const char *path, uint64_t horizon_ns)
 {
 	struct jem_buf text;
 	struct jem_json json;
@@ -196,8 +196,8 @@ int jem_seen_save(const struct jem_seen *seen, const char *path)
 	jem_json_object_begin(&json);
 	jem_json_key(&json, "v");
 	jem_json_u64(&json, VERSION);
-	jem_json_key(&json, "saved_ns");
-	jem_json_u64(&json, jem_wall_ns());
+	jem_json_key(&json, "horizon_ns");
+	jem_json_u64(&json, horizon_ns > seen->horizon_ns ? horizon_ns : seen->horizon_ns);
 	jem_json_key(&json, "files");
 	jem_json_array_begin(&json);
 	jem_seen_each(seen, write_file, &json);
@@ -261,7 +261,7 @@ static int read_entries(struct jem_seen *seen, const struct jem_json_doc *doc)
 	int r = 0;
 
 	if (jem_json_get_u64(doc, jem_json_member(doc, 0, "v"), &version) || version != VERSION ||
-	    jem_json_get_u64(doc, jem_json_member(doc, 0, "saved_ns"), &seen->horizon_ns) ||
+	    jem_json_get_u64(doc, jem_json_member(doc, 0, "horizon_ns"), &seen->horizon_ns) ||
 	    !files || jem_json_type(doc, files) != JEM_JSON_ARRAY)
 		return -EBADMSG;
 	for (uint32_t i = jem_json_first(doc, files); i < jem_json_end(doc, files) && !r;

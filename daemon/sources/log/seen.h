@@ -7,7 +7,7 @@
  *            and files no younger than it count as seen from then on, so that nothing is read twice
  *
  * The file is advisory: without it a restart goes on at the ends of files, with an old one it
- * reads again what came since (at most JEM_SEEN_SAVE_MS when the daemon was killed).
+ * reads again what came since (a second or two when the daemon was killed).
  */
 #ifndef JEM_DAEMON_SOURCES_LOG_SEEN_H
 #define JEM_DAEMON_SOURCES_LOG_SEEN_H
@@ -16,7 +16,7 @@
 #include "daemon/sources/log/tail.h"
 
 #define JEM_SEEN_MAX     1024
-#define JEM_SEEN_SAVE_MS 1000
+#define JEM_SEEN_SAVE_MS 500
 
 struct jem_seen_file {
 	struct jem_file_id id;
@@ -43,8 +43,11 @@ bool jem_seen_is_new(const struct jem_seen *seen, const struct jem_file_info *in
 typedef void (*jem_seen_fn)(void *arg, const struct jem_seen_file *file);
 void jem_seen_each(const struct jem_seen *seen, jem_seen_fn fn, void *arg);
 
-/* Whole or not at all: written beside `path` and renamed, mode 0600. */
-int jem_seen_save(const struct jem_seen *seen, const char *path);
+/*
+ * Whole or not at all: written beside `path` and renamed, mode 0600. What was born before
+ * `horizon_ns` (by the clock of file times, CLOCK_REALTIME_COARSE) has an entry or never gets one.
+ */
+int jem_seen_save(const struct jem_seen *seen, const char *path, uint64_t horizon_ns);
 
 /*
  * 0: an earlier daemon's knowledge is here; what came later than it is new. -ENOENT: there is none.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/sources/log/watch.h"
 
+#include "common/clock.h"
+
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -77,11 +79,12 @@ void jem_watch_destroy(struct jem_watch *watch)
 static bool drain(struct jem_watch *watch)
 {
 	char events[8 << 10] __attribute__((aligned(__alignof__(struct inotify_event))));
+	uint64_t wall_ns = jem_clock_read_ns(CLOCK_REALTIME_COARSE);
 	size_t total = 0;
+	ssize_t n = 1;
 
 	while (total < JEM_WATCH_DRAIN) {
-		ssize_t n = read(watch->fd, events, sizeof(events));
-
+		n = read(watch->fd, events, sizeof(events));
 		if (n <= 0)
 			break;
 		total += (size_t)n;
@@ -97,7 +100,7 @@ static bool drain(struct jem_watch *watch)
 		}
 	}
 	if (total)
-		watch->options.on_drained(watch->options.arg);
+		watch->options.on_drained(watch->options.arg, n <= 0 ? wall_ns : 0);
 	return total > 0;
 }
 

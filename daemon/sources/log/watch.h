@@ -29,7 +29,8 @@ struct jem_watch_options {
 	void (*on_event)(void *arg, int wd, uint32_t mask, const char *name);
 	/* Events were lost (IN_Q_OVERFLOW): everything may have changed. */
 	void (*on_overflow)(void *arg);
-	void (*on_drained)(void *arg);
+	/* What happened before `wall_ns` (CLOCK_REALTIME_COARSE) has been told; 0: not all of it. */
+	void (*on_drained)(void *arg, uint64_t wall_ns);
 	void *arg;
 };
 
