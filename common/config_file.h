@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * config_file: reads an INI file into a config. libc only, because the launcher needs its part
- * of the file before the job starts (doc/decisions/configuration-reader.md).
+ * of the file before the job starts (doc/decisions/0003-configuration-reader.md).
  *
  * Lines: blank; comment, from # or ; at the start of the line; [section]; [rule NAME];
  *        key = value, the value being all that follows, without the blanks around it

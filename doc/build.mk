@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 
-EXTRA_DIST += %D%/decisions/configuration-reader.md
+EXTRA_DIST += %D%/decisions/0003-configuration-reader.md
 EXTRA_DIST += %D%/architecture.md %D%/decisions/0001-processes.md %D%/decisions/0002-json.md

@@ -19,5 +19,10 @@ $(man_pages): $(man_pages:=.in) %D%/man/fill.awk jem-tool$(EXEEXT)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completion/jem
+# bash looks for a file of the command's name
+install-data-hook:
+	ln -sf jem $(DESTDIR)$(bashcompletiondir)/jemd
+uninstall-hook:
+	rm -f $(DESTDIR)$(bashcompletiondir)/jemd
 
 dist_doc_DATA = %D%/jem.conf

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The real programs, end to end; tests/flow/jemtest.py is their common ground.
+EXTRA_DIST += %D%/jemtest.py
 
 # the launcher
 check_PROGRAMS += %D%/probe %D%/fake_monitor
