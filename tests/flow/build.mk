@@ -21,3 +21,9 @@ dist_check_SCRIPTS += $(config_tests)
 broker_tests = %D%/test_broker.py
 FLOW_TESTS += $(broker_tests)
 dist_check_SCRIPTS += $(broker_tests)
+
+# the whole, from launch to report
+EXTRA_DIST += %D%/jemtest.py
+whole_tests = %D%/test_demo.py %D%/test_end_to_end.py %D%/test_service.py
+FLOW_TESTS += $(whole_tests)
+dist_check_SCRIPTS += $(whole_tests)
