@@ -21,9 +21,9 @@ import tempfile
 import time
 import traceback
 
-TOP = os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))))
-BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
+TOP = os.path.abspath(os.environ.get("top_srcdir", os.path.dirname(os.path.dirname(
+    os.path.dirname(os.path.abspath(__file__))))))
+BUILD = os.path.abspath(os.environ.get("top_builddir", os.path.join(TOP, "build")))
 LONG = bool(os.environ.get("JEM_TEST_LONG"))
 REQUIRE_ALL = bool(os.environ.get("JEM_TEST_REQUIRE_ALL"))
 
