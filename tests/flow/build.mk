@@ -27,3 +27,13 @@ EXTRA_DIST += %D%/jemtest.py
 whole_tests = %D%/test_demo.py %D%/test_end_to_end.py %D%/test_service.py
 FLOW_TESTS += $(whole_tests)
 dist_check_SCRIPTS += $(whole_tests)
+# metrics: jobs that are hard to follow, and the source with the least of a launcher around it
+check_PROGRAMS += %D%/trees %D%/metrics_probe
+%C%_trees_SOURCES = %D%/trees.c
+%C%_trees_LDADD = -lpthread
+%C%_metrics_probe_SOURCES = %D%/metrics_probe.c
+%C%_metrics_probe_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_metrics_probe_LDADD = libmetrics.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lpthread -lm
+metrics_tests = %D%/test_process_trees.py
+FLOW_TESTS += $(metrics_tests)
+dist_check_SCRIPTS += $(metrics_tests)

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+enum {
+	BLOCK_BYTES = 512 /* of ru_inblock and ru_oublock */
+};
 static const uint64_t FORK_TO_EXEC_NS = 100000000; /* a copy this young may be about to exec */
 static const uint64_t CLOCK_SLACK_NS = 50000000;   /* ticks of cutime that were rounded down */
 
@@ -37,31 +40,44 @@ static void lift(uint64_t *floor, uint64_t value)
 
 /*
  * ru_maxrss is the highest of a process, of those it waited for, and of what it was before an exec:
- * straight after fork that is its parent. So it stands alone, beside nothing, unless it is higher
- * than any process of the job ever was: only then can it not be inherited, and what the others held
- * all the time is added.
+ * straight after fork that is its parent. What the parent had, the job had; but only beyond what
+ * any process of the job was seen to have is it certainly its own, beside what the others held.
  */
 static void take_maxrss(struct jem_job_sums *sums, const struct jem_procset *set,
 			const struct jem_reaped *reaped)
 {
-	uint64_t highest = sums->launcher_peak_bytes;
 	uint64_t maxrss = reaped->maxrss_kb << 10;
+	const struct jem_process *process = jem_procset_find(set, reaped->pid);
 	uint64_t steady = sums->steady_rss_bytes;
+	uint64_t own;
 
 	if (maxrss <= sums->launcher_peak_bytes)
 		return;
 	lift(&sums->peak_rss_bytes, maxrss);
-	for (size_t i = 0; i < set->count; i++) {
-		const struct jem_process *process = set->list[i];
-		uint64_t rss = process->memory.rss_bytes;
-
-		if (process->pid != reaped->pid)
-			lift(&highest, process->peak_rss_bytes);
-		else
-			steady -= rss < steady ? rss : steady;
+	if (!jem_job_sums_is_own_peak(sums, reaped))
+		return;
+	if (process) {
+		own = process->memory.rss_bytes < process->before_rss_bytes
+			      ? process->memory.rss_bytes
+			      : process->before_rss_bytes;
+		steady -= own < steady ? own : steady;
 	}
-	if (reaped->pid != set->job && maxrss > highest)
+	if (reaped->pid != set->job)
 		lift(&sums->peak_rss_bytes, maxrss + steady);
+	lift(&sums->highest_bytes, maxrss);
+}
+
+bool jem_job_sums_is_own_peak(const struct jem_job_sums *sums, const struct jem_reaped *reaped)
+{
+	uint64_t maxrss = reaped->maxrss_kb << 10;
+
+	return maxrss > sums->highest_bytes && maxrss > sums->launcher_peak_bytes;
+}
+
+void jem_job_sums_see_peaks(struct jem_job_sums *sums, const struct jem_procset *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		lift(&sums->highest_bytes, set->list[i]->memory.peak_rss_bytes);
 }
 
 void jem_job_sums_reaped(struct jem_job_sums *sums, struct jem_procset *set,
@@ -74,10 +90,10 @@ void jem_job_sums_reaped(struct jem_job_sums *sums, struct jem_procset *set,
 		.major_faults = reaped->major_faults,
 		.voluntary_switches = reaped->voluntary_switches,
 		.involuntary_switches = reaped->involuntary_switches,
+		.io.read_bytes = reaped->in_blocks * BLOCK_BYTES,
+		.io.write_bytes = reaped->out_blocks * BLOCK_BYTES,
 	};
 
-	if (jem_procset_is_foreign(set, reaped->pid))
-		return;
 	jem_tally_add(&sums->reaped, &tally);
 	take_maxrss(sums, set, reaped);
 	if (!jem_procset_knows(set, reaped->pid))
@@ -122,6 +138,7 @@ static void update_memory(struct jem_job_sums *sums, const struct jem_procset *s
 		steady += now < process->before_rss_bytes ? now : process->before_rss_bytes;
 		lift(&sums->peak_rss_bytes, process->peak_rss_bytes);
 	}
+	jem_job_sums_see_peaks(sums, set);
 	lift(&sums->peak_rss_bytes, rss);
 	/* A peak that came and went between two readings, beside what the others held throughout. */
 	for (size_t i = 0; i < set->count; i++) {
@@ -139,6 +156,10 @@ static void update_memory(struct jem_job_sums *sums, const struct jem_procset *s
 	sums->steady_rss_bytes = steady;
 }
 
+/*
+ * What a reaped process read and wrote is the launcher's now (its own is a few lines). rusage has
+ * blocks that reached storage, but not these.
+ */
 static void add_launcher_io(const struct jem_job_sums *sums, const struct jem_procset *set,
 			    struct jem_tally *sum)
 {
@@ -148,8 +169,6 @@ static void add_launcher_io(const struct jem_job_sums *sums, const struct jem_pr
 		return;
 	sum->io.rchar += io.rchar - sums->launcher_before.rchar;
 	sum->io.wchar += io.wchar - sums->launcher_before.wchar;
-	sum->io.read_bytes += io.read_bytes - sums->launcher_before.read_bytes;
-	sum->io.write_bytes += io.write_bytes - sums->launcher_before.write_bytes;
 }
 
 /* Time that nobody accounts for (children of a parent that ignores SIGCHLD): the clock saw it. */

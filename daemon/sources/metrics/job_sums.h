@@ -20,9 +20,10 @@ struct jem_job_sums {
 	struct jem_tally total; /* the floor: what was last told */
 	struct jem_tally reaped;
 	struct jem_tally gone;
-	struct jem_proc_io launcher_before; /* the launcher's own, when the job was released */
+	struct jem_proc_io launcher_before; /* the launcher's own, before the job was released */
 	bool has_launcher_io;
 	uint64_t launcher_peak_bytes; /* ru_maxrss up to here may be the launcher's */
+	uint64_t highest_bytes;       /* peak of any one process that we saw */
 	uint64_t rss_bytes;
 	uint64_t steady_rss_bytes; /* what was there all the time between two readings, at least */
 	uint64_t peak_rss_bytes;
@@ -32,9 +33,15 @@ struct jem_job_sums {
 /* The launcher's I/O and peak before the job runs. */
 void jem_job_sums_begin(struct jem_job_sums *sums, const struct jem_procset *set);
 
-/* The launcher reaped a process of the job: exact. It leaves the set if it is in it. */
+/* The launcher reaped a process of the job: exact. Call before it is swept out of the set. */
 void jem_job_sums_reaped(struct jem_job_sums *sums, struct jem_procset *set,
 			 const struct jem_reaped *reaped);
+
+/* Whether ru_maxrss is beyond what any process of the job had, so that none handed it down. */
+bool jem_job_sums_is_own_peak(const struct jem_job_sums *sums, const struct jem_reaped *reaped);
+
+/* Notes what the processes of the set have had by now. */
+void jem_job_sums_see_peaks(struct jem_job_sums *sums, const struct jem_procset *set);
 
 /* A process of the set has ended; call before it is swept out. */
 void jem_job_sums_ended(struct jem_job_sums *sums, const struct jem_procset *set,

@@ -44,12 +44,14 @@ void jem_metrics_settings_load(const struct jem_config *config, struct jem_metri
 {
 	size_t count = jem_config_list_size(config, JEM_OPTION_metrics_folders);
 	const char *pss = jem_config_str(config, JEM_OPTION_metrics_pss);
+	const char *perf = jem_config_str(config, JEM_OPTION_metrics_task_records);
 
 	*ret = (struct jem_metrics_settings){
 		.interval_ns = jem_config_ns(config, JEM_OPTION_metrics_interval),
 		.process_change =
 			(double)jem_config_u64(config, JEM_OPTION_metrics_process_change) / 100,
 		.process_every_ns = jem_config_ns(config, JEM_OPTION_metrics_process_every),
+		.uses_perf = !perf || strcmp(perf, "off"),
 		.reads_pss = !pss || strcmp(pss, "off"),
 		.pss_stall_ns = jem_config_ns(config, JEM_OPTION_metrics_pss_stall),
 	};
@@ -95,7 +97,8 @@ void jem_metrics_source_sample(struct jem_metrics_source *source)
 	jem_sampler_take(source->sampler, &sample);
 	if (source->batcher) {
 		jem_metric_records_sample(source->batcher, &sample);
-		publish_processes(source, sample.mono_ns);
+		if (sample.has_job)
+			publish_processes(source, sample.mono_ns);
 		jem_batcher_flush(source->batcher, JEM_KIND_metric);
 	}
 	source->ends = 0;
@@ -204,6 +207,7 @@ static int create_sampler(struct jem_metrics_source *source,
 		.tmp = *source->tmp ? source->tmp : NULL,
 		.home = *source->home ? source->home : NULL,
 		.folder_count = settings->folder_count,
+		.uses_perf = settings->uses_perf,
 		.reads_pss = settings->reads_pss,
 		.pss_stall_ns = settings->pss_stall_ns,
 		.on_end = on_end,

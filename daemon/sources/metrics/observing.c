@@ -33,7 +33,12 @@ static void publish_processes(struct jem_batcher *batcher, const struct jem_samp
 			"every process of the job is seen, however short it lives", NULL);
 		return;
 	}
-	if (sampler->perf_error == -E2BIG) {
+	if (sampler->perf_error == -ENOTSUP) {
+		remedy = "set metrics.task_records = auto";
+		snprintf(text, sizeof(text),
+			 "processes shorter than the interval are seen by their parents' times "
+			 "only: task records are turned off");
+	} else if (sampler->perf_error == -E2BIG) {
 		remedy = "bind the job to the processors it may use (cpuset, taskset)";
 		snprintf(text, sizeof(text),
 			 "processes shorter than the interval are seen by their parents' times "

@@ -132,7 +132,7 @@ static void take_peak(struct jem_process *process, uint64_t before)
 		process->peak_rss_bytes = peak;
 }
 
-static void take_status(struct jem_process *process, const struct jem_process_reader *reader)
+void jem_process_read_memory(struct jem_process *process, const struct jem_process_reader *reader)
 {
 	uint64_t before = process->memory.peak_rss_bytes;
 	char text[STATUS_TEXT];
@@ -173,7 +173,7 @@ int jem_process_read(struct jem_process *process, const struct jem_process_reade
 	process->before_rss_bytes = process->memory.rss_bytes;
 	process->before_peak_bytes = process->peak_rss_bytes;
 	take_stat(process, reader, &stat);
-	take_status(process, reader);
+	jem_process_read_memory(process, reader);
 	take_io(process, reader);
 	process->open_files =
 		stat.state == 'Z' ? 0 : jem_proc_open_files(reader->root, process->pid);

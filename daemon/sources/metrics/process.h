@@ -56,6 +56,7 @@ struct jem_process {
 	bool has_io;
 	bool was_read;         /* at least once */
 	bool is_present;       /* the last reading found it, alive or a zombie */
+	bool has_children;     /* ever: wait4 tells its times with theirs */
 	bool has_reaped_times; /* own is what wait4 told */
 	bool is_gone;          /* waits to be swept out of the set */
 	struct jem_pss_reading pss;
@@ -94,6 +95,9 @@ void jem_process_close(struct jem_process *process);
  */
 int jem_process_read(struct jem_process *process, const struct jem_process_reader *reader,
 		     const struct jem_process *parent);
+
+/* Reads only what memory it has and had. */
+void jem_process_read_memory(struct jem_process *process, const struct jem_process_reader *reader);
 
 /*
  * Raises the two times to a total, shared between them as the shares are. Neither falls, and both

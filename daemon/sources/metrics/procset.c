@@ -82,7 +82,7 @@ struct jem_process *jem_procset_find(const struct jem_procset *set, pid_t pid)
 struct jem_process *jem_procset_add(struct jem_procset *set, pid_t pid, pid_t ppid,
 				    uint64_t start_ns)
 {
-	const struct jem_process *parent = jem_procset_find(set, ppid);
+	struct jem_process *parent = jem_procset_find(set, ppid);
 	struct jem_process *process;
 
 	if (set->count >= JEM_PROCESSES_MAX || grow(set) < 0 ||
@@ -97,6 +97,7 @@ struct jem_process *jem_procset_add(struct jem_procset *set, pid_t pid, pid_t pp
 	process->keeps_open = set->count < JEM_KEPT_OPEN;
 	if (parent) {
 		memcpy(process->comm, parent->comm, sizeof(process->comm));
+		parent->has_children = true;
 	}
 	set->list[set->count++] = process;
 	fill_slot(set, set->count - 1);

@@ -65,14 +65,22 @@ static void open_perf(struct jem_sampler *sampler)
 	pid_t tids[ATTACH_MAX];
 	size_t count;
 
-	if (*sampler->options.root) {
-		sampler->perf_error = -ENOSYS;
+	if (*sampler->options.root || !sampler->options.uses_perf) {
+		sampler->perf_error = -ENOTSUP;
 		return;
 	}
 	count = list_threads(&sampler->set, tids);
 	sampler->perf_error =
 		count < ATTACH_MAX ? jem_perf_tasks_open(tids, count, &sampler->perf) : -E2BIG;
 	sampler->is_announced = !sampler->perf_error;
+	for (size_t i = 0; i < sampler->set.count; i++) {
+		struct jem_process *process = sampler->set.list[i];
+
+		if (jem_process_read(process, &sampler->set.reader, NULL) < 0)
+			continue;
+		sampler->clock_base_ns += process->own.user_ns + process->own.system_ns +
+					  process->children.user_ns + process->children.system_ns;
+	}
 }
 
 static int create_job(struct jem_sampler *sampler)
@@ -97,6 +105,7 @@ static int create_job(struct jem_sampler *sampler)
 	sampler->set.walked_ns = 0;
 	jem_procset_search(&sampler->set, &search);
 	jem_job_sums_begin(&sampler->sums, &sampler->set);
+	sampler->set.list[0]->inherited_rss_bytes = sampler->sums.launcher_peak_bytes;
 	jem_pss_init(&sampler->pss, options->pss_stall_ns);
 	return 0;
 }
@@ -280,20 +289,35 @@ void jem_sampler_drain(struct jem_sampler *sampler)
 	end_short_lived(sampler);
 }
 
-static void read_processes(struct jem_sampler *sampler)
+static void read_process(struct jem_sampler *sampler, struct jem_process *process)
+{
+	const struct jem_procset *set = &sampler->set;
+
+	if (jem_process_read(process, &set->reader, jem_procset_find(set, process->ppid)) < 0)
+		end_process(sampler, process);
+	else if (process->state != 'Z' || process->threads > 1)
+		process->end_ns = 0; /* only its main thread has ended */
+}
+
+/* The known ones first: how many threads they have now tells where to look for new ones. */
+static void read_processes(struct jem_sampler *sampler, const struct jem_search *search)
 {
 	struct jem_procset *set = &sampler->set;
+	size_t known = set->count;
 
-	for (size_t i = 0; i < set->count; i++) {
-		struct jem_process *process = set->list[i];
-
-		if (jem_process_read(process, &set->reader, jem_procset_find(set, process->ppid)) <
-		    0)
-			end_process(sampler, process);
-		else if (process->state != 'Z' || process->threads > 1)
-			process->end_ns = 0; /* only its main thread has ended */
-	}
+	for (size_t i = 0; i < known; i++)
+		read_process(sampler, set->list[i]);
+	if (!sampler->has_ended)
+		jem_procset_search(set, search);
+	for (size_t i = known; i < set->count; i++)
+		read_process(sampler, set->list[i]);
 	jem_procset_sweep(set);
+}
+
+/* Processor time by the perf clocks, with what was used before they began; 0: no clocks. */
+static uint64_t clock_ns(const struct jem_sampler *sampler)
+{
+	return sampler->perf ? sampler->clock_base_ns + jem_perf_tasks_cpu_ns(sampler->perf) : 0;
 }
 
 static void take_job(struct jem_sampler *sampler, uint64_t now_ns, double elapsed_s)
@@ -311,14 +335,8 @@ static void take_job(struct jem_sampler *sampler, uint64_t now_ns, double elapse
 
 	clear(values);
 	jem_sampler_drain(sampler);
-	if (!sampler->has_ended)
-		jem_procset_search(&sampler->set, &search);
-	read_processes(sampler);
-	jem_job_sums_update(&sampler->sums, &sampler->set,
-			    sampler->perf && sampler->options.launcher
-				    ? jem_perf_tasks_cpu_ns(sampler->perf)
-				    : 0,
-			    now_ns);
+	read_processes(sampler, &search);
+	jem_job_sums_update(&sampler->sums, &sampler->set, clock_ns(sampler), now_ns);
 	cores = elapsed_s > 0
 			? (double)(sampler->sums.total.user_ns + sampler->sums.total.system_ns -
 				   last->user_ns - last->system_ns) /
@@ -330,6 +348,12 @@ static void take_job(struct jem_sampler *sampler, uint64_t now_ns, double elapse
 	jem_cgroup_read(sampler->cgroup, now_ns, values);
 	jem_job_values_limit(sampler, values);
 	*last = sampler->sums.total;
+}
+
+/* Until its launcher lets it go, the job is only a copy of the launcher. */
+static bool runs(const struct jem_sampler *sampler)
+{
+	return sampler->options.job && (!sampler->options.launcher || sampler->set.exec_ns);
 }
 
 void jem_sampler_take(struct jem_sampler *sampler, struct jem_sample *ret)
@@ -349,7 +373,7 @@ void jem_sampler_take(struct jem_sampler *sampler, struct jem_sample *ret)
 		.mono_ns = now_ns,
 		.wall_ns = jem_wall_ns(),
 		.elapsed_s = elapsed_s,
-		.has_job = sampler->options.job != 0,
+		.has_job = runs(sampler),
 		.is_final = sampler->has_ended,
 		.node = sampler->node_values,
 		.job = sampler->job_values,
@@ -370,36 +394,49 @@ void jem_sampler_released(struct jem_sampler *sampler, uint64_t exec_ns)
 }
 
 /* wait4 told the last word on a process that we may have in the set. */
-static void take_reaped(struct jem_sampler *sampler, const struct jem_reaped *reaped)
+static void take_reaped(struct jem_sampler *sampler, const struct jem_reaped *reaped,
+			bool is_own_peak)
 {
 	struct jem_process *process = jem_procset_find(&sampler->set, reaped->pid);
-	uint64_t maxrss = reaped->maxrss_kb << 10;
-	uint64_t total_ns = (reaped->user_us + reaped->system_us) * 1000;
-	uint64_t children_ns;
 
 	if (!process)
 		return;
-	children_ns = process->children.user_ns + process->children.system_ns;
-	if (total_ns > children_ns)
+	/* Of a process with children it is the last word on all of them together. */
+	if (!process->has_children) {
 		jem_split_time(&process->own.user_ns, &process->own.system_ns, reaped->user_us,
-			       reaped->system_us, total_ns - children_ns);
-	if (maxrss > process->inherited_rss_bytes && maxrss > process->peak_rss_bytes &&
-	    process->was_read && !children_ns)
-		process->peak_rss_bytes = maxrss;
-	process->has_reaped_times = true;
+			       reaped->system_us, (reaped->user_us + reaped->system_us) * 1000);
+		process->has_reaped_times = true;
+		if (is_own_peak)
+			process->peak_rss_bytes = reaped->maxrss_kb << 10;
+	}
 	if (!process->end_ns)
 		process->end_ns = reaped->mono_ns;
 	end_process(sampler, process);
-	jem_procset_sweep(&sampler->set);
+}
+
+/* A peak beyond all we have seen: look again, a parent may have grown since and handed it down. */
+static bool is_own_peak(struct jem_sampler *sampler, const struct jem_reaped *reaped)
+{
+	struct jem_procset *set = &sampler->set;
+
+	if (!jem_job_sums_is_own_peak(&sampler->sums, reaped))
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		jem_process_read_memory(set->list[i], &set->reader);
+	jem_job_sums_see_peaks(&sampler->sums, set);
+	return jem_job_sums_is_own_peak(&sampler->sums, reaped);
 }
 
 void jem_sampler_reaped(struct jem_sampler *sampler, const struct jem_reaped *reaped)
 {
-	if (!sampler->options.job)
+	bool is_own;
+
+	if (!sampler->options.job || jem_procset_is_foreign(&sampler->set, reaped->pid))
 		return;
 	take_task_events(sampler); /* so that it is known by name, however short it lived */
+	is_own = is_own_peak(sampler, reaped);
 	jem_job_sums_reaped(&sampler->sums, &sampler->set, reaped);
-	take_reaped(sampler, reaped);
+	take_reaped(sampler, reaped, is_own);
 	end_short_lived(sampler);
 }
 
@@ -413,7 +450,8 @@ void jem_sampler_ended(struct jem_sampler *sampler, const struct jem_reaped *rea
 		jem_sampler_reaped(sampler, reaped);
 	} else {
 		job = jem_procset_find(&sampler->set, sampler->options.job);
-		if (job) {
+		if (job) { /* a zombie still tells */
+			(void)jem_process_read(job, &sampler->set.reader, NULL);
 			end_process(sampler, job);
 			jem_procset_sweep(&sampler->set);
 		}

@@ -29,6 +29,7 @@ struct jem_sampler_options {
 	const char *home;
 	const char *folders[JEM_FOLDERS_MAX];
 	size_t folder_count;
+	bool uses_perf; /* task records, where they are allowed */
 	bool reads_pss;
 	uint64_t pss_stall_ns;
 	/* A process has ended; it is gone after the call. */
@@ -49,6 +50,7 @@ struct jem_sampler {
 	uint64_t records_lost;       /* by full rings */
 	bool is_announced;           /* task records tell of every new process */
 	bool has_ended;              /* the job */
+	uint64_t clock_base_ns;      /* processor time before the perf clocks began */
 	uint64_t start_ns;           /* of the job's first process */
 
 	double node_values[JEM_METRIC_COUNT];
