@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The log source: watch, follow, tail, rules, publish.
-libdaemon_a_SOURCES += \
+noinst_LIBRARIES += liblogs.a
+liblogs_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PCRE2_CFLAGS)
+liblogs_a_SOURCES = \
 	%D%/follow.c %D%/follow.h \
 	%D%/literal.c %D%/literal.h \
 	%D%/log_source.c %D%/log_source.h \
@@ -13,4 +15,4 @@ libdaemon_a_SOURCES += \
 	%D%/tell.c %D%/tell.h \
 	%D%/watch.c %D%/watch.h
 # Everything a program with the log source links, in order.
-LOGS_LIBS = libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
+LOGS_LIBS = liblogs.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
