@@ -356,8 +356,8 @@ static enum extent extent_of(const struct name *name, const char *text, bool is_
 
 	if (name->is_quoted)
 		return EXTENT_WORD;
-	if (name->is_listed || is_header(text, len))
-		return EXTENT_LINE;
+	if (name->is_listed || name->around || is_header(text, len))
+		return EXTENT_LINE; /* or up to the quote around it: an argument of its own */
 	if (name->is_first && !has_lower(text, len))
 		return EXTENT_LINE; /* of a listing of the environment */
 	if (!is_loose || !is_phrase(text, len))

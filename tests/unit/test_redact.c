@@ -69,6 +69,7 @@ CASE(hides_values_of_secret_names)
 		{ "PASSWORD=hunter2 & more|of it", "PASSWORD=***" },
 		{ "run with db_password=hunter2 and n=5", "run with db_password=*** and n=5" },
 		{ "password=hunter2 for bob", "password=*** for bob" },
+		{ "prog '--token=two words' --n '5'", "prog '--token=***' --n '5'" },
 		{ "password = two words", "password = ***" },
 		{ "x TOKEN=abc,def) y", "x TOKEN=***) y" },
 		{ "f(user=a, token=b, n=3)", "f(user=a, token=***, n=3)" },
