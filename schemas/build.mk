@@ -1,3 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # The contract: kinds, causes, metrics (X-macro tables) and the JSON Schemas of every message.
-EXTRA_DIST += %D%/kinds.def %D%/causes.def %D%/metrics.def
+EXTRA_DIST += %D%/kinds.def %D%/causes.def %D%/metrics.def %D%/metric.schema.json.in
+
+schemasdir = $(pkgdatadir)/schemas
+dist_schemas_DATA = \
+	%D%/alert.schema.json \
+	%D%/head.schema.json \
+	%D%/log.schema.json \
+	%D%/status.schema.json \
+	%D%/streams.schema.json
+nodist_schemas_DATA = %D%/metric.schema.json
+CLEANFILES += %D%/metric.schema.json
+
+noinst_PROGRAMS += %D%/metric_schema
+%C%_metric_schema_SOURCES = %D%/metric_schema.c
+
+%D%/metric.schema.json: %D%/metric_schema$(EXEEXT) %D%/metric.schema.json.in
+	$(AM_V_GEN)%D%/metric_schema$(EXEEXT) $(srcdir)/%D%/metric.schema.json.in >$@.tmp && mv $@.tmp $@

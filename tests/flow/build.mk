@@ -37,3 +37,14 @@ check_PROGRAMS += %D%/trees %D%/metrics_probe
 metrics_tests = %D%/test_process_trees.py
 FLOW_TESTS += $(metrics_tests)
 dist_check_SCRIPTS += $(metrics_tests)
+# the contract: schemas, the recorder, columns read by stock libraries
+check_PROGRAMS += %D%/capture %D%/codec
+%C%_capture_SOURCES = %D%/capture.c
+%C%_capture_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_capture_LDADD = $(BROKER_CLIENT_LIBS) -lm
+%C%_codec_SOURCES = %D%/codec.c
+%C%_codec_LDADD = libcommon.a -lm
+EXTRA_DIST += %D%/contract.py
+contract_tests = %D%/test_contract.py
+FLOW_TESTS += $(contract_tests)
+dist_check_SCRIPTS += $(contract_tests)
