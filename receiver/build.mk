@@ -13,6 +13,22 @@ EXTRA_DIST += %D%/page/page.h
 noinst_LIBRARIES += libreceiver.a
 libreceiver_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(ZSTD_CFLAGS)
 libreceiver_a_SOURCES = \
+	%D%/budget.c \
+	%D%/data_file.c %D%/data_file.h \
+	%D%/data_line.c %D%/data_line.h \
+	%D%/draw.c %D%/draw.h \
 	%D%/folder.c %D%/folder.h \
-	%D%/receiver.h \
-	%D%/stream.c %D%/stream.h
+	%D%/job_log.c %D%/job_log.h \
+	%D%/lines.c %D%/lines.h \
+	%D%/metrics_csv.c %D%/metrics_csv.h \
+	%D%/pack_work.c %D%/packer.c %D%/packer.h \
+	%D%/parts.c %D%/parts.h \
+	%D%/receiver.c %D%/receiver.h \
+	%D%/record_text.c %D%/record_text.h \
+	%D%/recording.c %D%/recording.h %D%/recording_internal.h \
+	%D%/recording_write.c \
+	%D%/recover.c \
+	%D%/replay.c %D%/replay.h \
+	%D%/stream.c %D%/stream.h \
+	%D%/streams_file.c %D%/streams_file.h
+RECEIVER_LIBS = libreceiver.a $(REPORT_LIBS) $(UV_LIBS) $(ZSTD_LIBS)

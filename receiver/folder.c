@@ -69,14 +69,43 @@ int jem_folder_open(int parent, const char *name, bool is_made)
 	return fd < 0 ? -errno : fd;
 }
 
-int jem_folder_open_job(int out, const struct jem_source_names *names, bool *made)
+int jem_folder_open_job(int out, const struct jem_source_names *names, bool may_make, bool *made)
 {
-	auto_close int site = jem_folder_open(out, names->site, true);
-	auto_close int user = site < 0 ? site : jem_folder_open(site, names->user, true);
+	auto_close int site = jem_folder_open(out, names->site, may_make);
+	auto_close int user = site < 0 ? site : jem_folder_open(site, names->user, may_make);
 	int job = user < 0 ? user : jem_folder_open(user, names->job, false);
 
-	*made = job == -ENOENT && user >= 0;
-	return *made ? jem_folder_open(user, names->job, true) : job;
+	*made = job == -ENOENT && may_make;
+	if (*made)
+		return jem_folder_open(user, names->job, true);
+	return job == -ENOENT ? -EDQUOT : job;
+}
+
+/* The folders `depth` levels below this one. */
+static uint64_t count_folders(int folder, int depth)
+{
+	int copy = openat(folder, ".", FOLDER_FLAGS);
+	auto_closedir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	uint64_t count = 0;
+
+	if (!dir && copy >= 0)
+		close(copy);
+	while (dir && (entry = readdir(dir))) {
+		auto_close int inner = -1;
+
+		if (!jem_name_is_valid(entry->d_name, strlen(entry->d_name)) ||
+		    (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
+			continue;
+		inner = depth > 1 ? jem_folder_open(folder, entry->d_name, false) : -1;
+		count += depth > 1 ? (inner < 0 ? 0 : count_folders(inner, depth - 1)) : 1;
+	}
+	return count;
+}
+
+uint64_t jem_folder_count_jobs(int out)
+{
+	return count_folders(out, 3);
 }
 
 int jem_folder_open_file(int folder, const char *name, int flags)

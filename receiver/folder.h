@@ -20,8 +20,11 @@ int jem_folder_open_out(const char *path, struct jem_err *err);
 /* A folder below another: fd, -EINVAL for a name that is none, -ENOENT where it is not made. */
 int jem_folder_open(int parent, const char *name, bool is_made);
 
-/* out/<site>/<user>/<job>; `made` says whether the last one is new. */
-int jem_folder_open_job(int out, const struct jem_source_names *names, bool *made);
+/* out/<site>/<user>/<job>; `made` says whether it is new. -EDQUOT: it is not there, may not be. */
+int jem_folder_open_job(int out, const struct jem_source_names *names, bool may_make, bool *made);
+
+/* How many folders of jobs there are below `out`. */
+uint64_t jem_folder_count_jobs(int out);
 
 /* A regular file with `flags` of open(2): fd, -ELOOP for a link, -EINVAL for anything else. */
 int jem_folder_open_file(int folder, const char *name, int flags);

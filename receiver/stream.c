@@ -137,6 +137,7 @@ void jem_stream_deinit(struct jem_stream *stream)
 {
 	jem_ranges_deinit(&stream->missing);
 	jem_ranges_deinit(&stream->evicted);
+	jem_ranges_deinit(&stream->doubtful);
 }
 
 bool jem_stream_has_seen(const struct jem_stream *stream, uint64_t seq)
@@ -200,6 +201,12 @@ bool jem_stream_see(struct jem_stream *stream, const struct jem_head *head, bool
 	if (jem_stream_has_seen(stream, head->seq)) {
 		if (stream->is_resuming && head->seq == stream->resume_seq)
 			return see_rest(stream, head, skip);
+		if (jem_ranges_contain(&stream->doubtful, head->seq)) {
+			jem_ranges_remove(&stream->doubtful, head->seq);
+			note_head(stream, head);
+			stream->received += head->n - 1;
+			return true;
+		}
 		stream->duplicates++;
 		return false;
 	}
@@ -210,25 +217,25 @@ bool jem_stream_see(struct jem_stream *stream, const struct jem_head *head, bool
 	return true;
 }
 
-void jem_stream_unsee(struct jem_stream *stream, const struct jem_head *head, uint64_t skip)
+void jem_stream_unsee(struct jem_stream *stream, const struct jem_batch_mark *mark)
 {
-	stream->received -= head->n - skip;
-	if (skip) {
-		jem_stream_resume(stream, head->seq, skip - 1);
+	stream->received -= mark->n - mark->skip;
+	if (mark->skip) {
+		jem_stream_resume(stream, mark->seq, mark->skip - 1);
 		return;
 	}
 	stream->batches--;
-	stream->heartbeats -= !head->n;
+	stream->heartbeats -= !mark->n;
 	if (!stream->batches) {
 		jem_ranges_deinit(&stream->missing);
 		stream->join_seq = stream->next_seq = 0;
 		stream->join_record = stream->next_record = 0;
-	} else if (head->seq + 1 == stream->next_seq) {
+	} else if (mark->seq + 1 == stream->next_seq) {
 		stream->next_seq--;
-		if (stream->next_record == head->first + head->n)
-			stream->next_record = head->first;
+		if (stream->next_record == mark->first + mark->n)
+			stream->next_record = mark->first;
 	} else {
-		jem_ranges_add(&stream->missing, head->seq, head->seq);
+		jem_ranges_add(&stream->missing, mark->seq, mark->seq);
 	}
 }
 
@@ -238,9 +245,21 @@ void jem_stream_find(struct jem_stream *stream, uint64_t seq, uint64_t i)
 		stream->join_seq = 0;
 	if (!jem_stream_has_seen(stream, seq))
 		mark_seen(stream, seq);
+	jem_ranges_remove(&stream->doubtful, seq);
 	jem_stream_resume(stream, seq, i);
 	stream->received++;
 	stream->records++;
+}
+
+void jem_stream_find_part(struct jem_stream *stream, uint64_t seq)
+{
+	if (!stream->next_seq)
+		stream->join_seq = 0;
+	if (jem_stream_has_seen(stream, seq))
+		return;
+	mark_seen(stream, seq);
+	jem_ranges_add(&stream->doubtful, seq, seq);
+	stream->received++;
 }
 
 void jem_stream_resume(struct jem_stream *stream, uint64_t seq, uint64_t i)

@@ -24,6 +24,14 @@ struct jem_range {
 	uint64_t last;
 };
 
+/* What is kept of a batch until it is in the files. */
+struct jem_batch_mark {
+	uint64_t seq;
+	uint64_t first;
+	uint64_t n;
+	uint64_t skip; /* of jem_stream_see */
+};
+
 /* Ranges in ascending order that do not touch. */
 struct jem_ranges {
 	struct jem_range *at; /* owned */
@@ -51,10 +59,12 @@ struct jem_stream {
 	uint64_t records_evicted;
 	uint64_t dropped[JEM_CAUSE_COUNT]; /* by the daemon, as the latest head says */
 	bool is_final;
-	/* After a crash: of this batch only the records before `resume_i` are in data/, for sure. */
+	/* After a crash: of this batch only the lines before `resume_i` are in data/, for sure. */
 	bool is_resuming;
 	uint64_t resume_seq;
 	uint64_t resume_i;
+	/* After a crash: batches of which parts of records are there, and no line is. */
+	struct jem_ranges doubtful;
 };
 
 void jem_stream_init(struct jem_stream *stream, const char *node, const char *epoch,
@@ -72,13 +82,15 @@ bool jem_stream_see(struct jem_stream *stream, const struct jem_head *head, bool
 		    uint64_t *skip);
 
 /* The batch could not be written after all: it is missing until it comes again. */
-void jem_stream_unsee(struct jem_stream *stream, const struct jem_head *head, uint64_t skip);
+void jem_stream_unsee(struct jem_stream *stream, const struct jem_batch_mark *mark);
 
 /*
  * After a crash: notes the line (seq, i) of data/ that streams.json does not know of. Only the batch
  * of a file's last line may be cut short: for all other streams `is_resuming` is then cleared.
  */
 void jem_stream_find(struct jem_stream *stream, uint64_t seq, uint64_t i);
+/* The same for a part of a record, before all lines. */
+void jem_stream_find_part(struct jem_stream *stream, uint64_t seq);
 void jem_stream_resume(struct jem_stream *stream, uint64_t seq, uint64_t i);
 
 /* Records announced by `first` and `n` that did not come. */

@@ -32,7 +32,7 @@ CASE(makes_folders_and_files_for_their_owner_only)
 	int file;
 
 	umask(0);
-	job = jem_folder_open_job(out, &names, &made);
+	job = jem_folder_open_job(out, &names, true, &made);
 	CHECK_OK(job);
 	CHECK(made);
 	CHECK_EQ(mode_of(out, "site"), 0700);
@@ -42,10 +42,15 @@ CASE(makes_folders_and_files_for_their_owner_only)
 	CHECK_EQ(mode_of(job, "job.log"), 0600);
 	close(file);
 	close(job);
-	job = jem_folder_open_job(out, &names, &made);
+	job = jem_folder_open_job(out, &names, true, &made);
 	CHECK_OK(job);
 	CHECK(!made);
 	close(job);
+	CHECK_EQ(jem_folder_count_jobs(out), 1);
+	strcpy(names.job, "job-2");
+	CHECK_EQ(jem_folder_open_job(out, &names, false, &made), -EDQUOT);
+	CHECK(!made);
+	CHECK_EQ(jem_folder_count_jobs(out), 1);
 	close(out);
 }
 
@@ -71,7 +76,7 @@ CASE(follows_no_link_that_was_planted)
 	struct jem_source_names names = { "site", "user", "job", "node" };
 	int out = open_out();
 	bool made;
-	int job = jem_folder_open_job(out, &names, &made);
+	int job = jem_folder_open_job(out, &names, true, &made);
 
 	CHECK_OK(job);
 	CHECK_OK(symlinkat("/etc", out, "elsewhere"));

@@ -17,6 +17,13 @@ static bool see(uint64_t seq, uint64_t first, uint64_t n)
 	return jem_stream_see(&stream, &head, false, &skip);
 }
 
+static void unsee(const struct jem_head *head, uint64_t skip)
+{
+	struct jem_batch_mark mark = { head->seq, head->first, head->n, skip };
+
+	jem_stream_unsee(&stream, &mark);
+}
+
 static void begin(void)
 {
 	jem_stream_init(&stream, "node", "0123456789abcdef", JEM_KIND_log);
@@ -97,16 +104,16 @@ CASE(takes_a_batch_back_that_could_not_be_written)
 
 	begin();
 	CHECK(jem_stream_see(&stream, &first, false, &skip));
-	jem_stream_unsee(&stream, &first, skip);
+	unsee(&first, skip);
 	CHECK_EQ(stream.next_seq, 0);
 	CHECK_EQ(stream.batches, 0);
 	CHECK(jem_stream_see(&stream, &first, false, &skip));
 	CHECK(jem_stream_see(&stream, &middle, false, &skip));
 	CHECK(jem_stream_see(&stream, &last, false, &skip));
-	jem_stream_unsee(&stream, &middle, 0);
+	unsee(&middle, 0);
 	CHECK_EQ(stream.missing.count, 1);
 	CHECK_EQ(stream.missing.at[0].last, 3);
-	jem_stream_unsee(&stream, &last, 0);
+	unsee(&last, 0);
 	check_invariant();
 	CHECK(see(4, 12, 3));
 	CHECK(see(2, 6, 3));
@@ -130,7 +137,7 @@ CASE(goes_on_within_a_batch_that_a_crash_cut_short)
 	CHECK_EQ(skip, 2);
 	CHECK_EQ(stream.received, 8);
 	CHECK(!jem_stream_see(&stream, &head, false, &skip));
-	jem_stream_unsee(&stream, &head, 2);
+	unsee(&head, 2);
 	CHECK(jem_stream_see(&stream, &head, false, &skip));
 	CHECK_EQ(skip, 2);
 	check_invariant();
@@ -148,6 +155,21 @@ CASE(knows_a_batch_that_was_whole_before_the_crash)
 	CHECK(!jem_stream_see(&stream, &head, false, &skip));
 	CHECK_EQ(stream.duplicates, 1);
 	CHECK_EQ(stream.received, 2);
+	jem_stream_deinit(&stream);
+}
+
+CASE(takes_a_batch_of_parts_again_when_a_crash_left_it_in_doubt)
+{
+	begin();
+	jem_stream_find_part(&stream, 0);
+	jem_stream_find_part(&stream, 1);
+	jem_stream_find(&stream, 1, 3);
+	CHECK_EQ(stream.batches, 2);
+	CHECK_EQ(stream.doubtful.count, 1);
+	CHECK(see(0, 0, 2)); /* its parts are known to the joiner, its lines are not there */
+	CHECK(!see(0, 0, 2));
+	CHECK_EQ(stream.batches, 2);
+	check_invariant();
 	jem_stream_deinit(&stream);
 }
 
@@ -183,7 +205,7 @@ CASE(agrees_with_a_table_in_random_order)
 		if (random >> 28 == 0 && table[seq]) {
 			struct jem_head head = head_of(seq, seq, 1);
 
-			jem_stream_unsee(&stream, &head, 0);
+			unsee(&head, 0);
 			table[seq] = false;
 			unique--;
 		}
@@ -200,4 +222,5 @@ TESTS(T(takes_each_batch_once), T(names_what_is_missing_until_it_comes),
       T(expects_nothing_from_before_it_joined), T(takes_a_batch_back_that_could_not_be_written),
       T(goes_on_within_a_batch_that_a_crash_cut_short),
       T(knows_a_batch_that_was_whole_before_the_crash),
+      T(takes_a_batch_of_parts_again_when_a_crash_left_it_in_doubt),
       T(stays_bounded_when_every_second_batch_is_missing), T(agrees_with_a_table_in_random_order))

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * data_file: a file that is appended to, in segments: STEM.EXT, and STEM.0001.EXT.zst and so on for
+ * the finished ones.
+ *
+ * Flow:      pending -> jem_data_file_write -> STEM.EXT -> (full) STEM.NNNN.EXT -> packer -> .zst
+ * Thread:    loop thread; writes to the page cache only
+ * Ownership: owns its descriptor and what is pending; the folder's descriptor is lent per call,
+ *            because a recording may give up its descriptors between two calls
+ * Invariant: after a failed write the file is as it was; what was pending is the caller's to drop.
+ *            Segment numbers rise without a hole from `oldest` to the current one.
+ */
+#ifndef JEM_RECEIVER_DATA_FILE_H
+#define JEM_RECEIVER_DATA_FILE_H
+
+#include "receiver/packer.h"
+
+/* A place in the whole file: the number of a segment, and bytes of its text. */
+struct jem_data_place {
+	uint32_t segment;
+	uint64_t bytes;
+};
+
+struct jem_data_file;
+
+typedef void (*jem_data_shrunk_fn)(void *arg, const struct jem_data_file *file,
+				   const struct jem_pack_result *result);
+
+struct jem_data_file {
+	const char *stem; /* borrowed: a literal */
+	const char *ext;
+	uint64_t segment_bytes;    /* the current one is finished beyond this */
+	struct jem_packer *packer; /* borrowed, outlives us; NULL: finished segments stay plain */
+	jem_data_shrunk_fn on_removed; /* a segment left; NULL: nobody asks */
+	jem_data_shrunk_fn on_thinned;
+	void *arg;
+
+	struct jem_buf pending;
+	int fd;                  /* owned; -1: not open */
+	bool is_scanned;         /* the fields below are known */
+	uint32_t oldest;         /* segment; equals `current` where none is finished */
+	uint32_t current;        /* segment that is appended to */
+	uint32_t packed;         /* segments below this one are compressed */
+	uint32_t thinned;        /* segments below this one were thinned out */
+	bool is_working;         /* the packer has one of our segments */
+	uint64_t size;           /* of the current segment */
+	uint64_t finished_bytes; /* on disk, of the finished segments */
+	uint64_t before;         /* finished_bytes less the segment being worked on */
+};
+
+void jem_data_file_init(struct jem_data_file *file, const char *stem, const char *ext,
+			struct jem_packer *packer);
+
+/* Finds what is there and changes nothing: for readers. 0 or negative errno. */
+int jem_data_file_look(struct jem_data_file *file, int folder);
+
+/* Finds what is there, mends what a crash left, and takes up compression: 0 or negative errno. */
+int jem_data_file_scan(struct jem_data_file *file, int folder);
+
+/* Opens the current segment, made if need be. jem_data_file_write does it too. */
+int jem_data_file_open(struct jem_data_file *file, int folder);
+
+/* Writes what is pending at once: 0, or negative errno. Clears it only on success. */
+int jem_data_file_write(struct jem_data_file *file, int folder);
+
+/* Cuts the current segment back (a torn line, lines that will come again). */
+int jem_data_file_cut(struct jem_data_file *file, int folder, uint64_t bytes);
+
+/* Gives up the descriptor; the next write opens it again. */
+void jem_data_file_suspend(struct jem_data_file *file);
+
+/* Forgets pending text and running work. */
+void jem_data_file_deinit(struct jem_data_file *file);
+
+/* Asks for the oldest finished segment to be removed, or thinned out: true if that is on its way. */
+bool jem_data_file_remove_oldest(struct jem_data_file *file, int folder);
+bool jem_data_file_thin_oldest(struct jem_data_file *file, int folder);
+
+struct jem_data_place jem_data_file_place(const struct jem_data_file *file);
+uint64_t jem_data_file_bytes(const struct jem_data_file *file);
+uint64_t jem_data_file_segment_bytes(const struct jem_data_file *file, int folder,
+				     uint32_t segment);
+
+/* The name of a segment: how it stands on disk, or "" when it is not there. */
+void jem_data_file_name(const struct jem_data_file *file, int folder, uint32_t segment,
+			char ret[64]);
+
+#endif

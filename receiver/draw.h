@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* draw: fills a model from a job's folder, and draws from it. */
+#ifndef JEM_RECEIVER_DRAW_H
+#define JEM_RECEIVER_DRAW_H
+
+#include "receiver/model.h"
+#include "receiver/streams_file.h"
+
+/*
+ * Feeds all records of the folder data/, in order of time. `keep_bytes`: only the last ones of each
+ * kind, on disk (0: all). 0 or negative errno.
+ */
+int jem_model_replay(struct jem_job_model *model, const struct jem_streams *streams, int data,
+		     uint64_t keep_bytes);
+
+/* The account of the streams, for the page. */
+void jem_model_note_streams(struct jem_job_model *model, const struct jem_streams *streams);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recording_internal: what the files of a recording share; nobody else includes it. */
+#ifndef JEM_RECEIVER_RECORDING_INTERNAL_H
+#define JEM_RECEIVER_RECORDING_INTERNAL_H
+
+#include "receiver/recording.h"
+
+/* Opens the folders again after a suspension, making them if need be: 0 or negative errno. */
+int jem_recording_resume(struct jem_recording *recording);
+
+/*
+ * Takes up what an earlier receiver left in the folder (see streams_file.h): 0; -EPROTO when it is
+ * another job's; other negative errno. The reason is set for all of them.
+ */
+int jem_recording_recover(struct jem_recording *recording, struct jem_err *err);
+
+/* Writes streams.json and settles the batches that waited for it: 0 or negative errno. */
+int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms);
+
+/* Notes where the data files end now, for the checkpoints of the next seconds. */
+void jem_recording_note_history(struct jem_recording *recording, uint64_t now_ms);
+
+/* Makes the model, from what is in the folder: 0, -ENOMEM. */
+int jem_recording_make_model(struct jem_recording *recording);
+
+/* Keeps the folder within its bound (budget.c). */
+void jem_recording_keep_budget(struct jem_recording *recording, uint64_t now_ms);
+/* Sets who is told when segments leave. */
+void jem_recording_watch_budget(struct jem_recording *recording);
+
+/* Tells a record to what is derived from it: job.log, metrics.csv, model. */
+void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, const char *node,
+			  uint64_t t_us, const struct jem_json_doc *doc, uint32_t record,
+			  uint64_t now_ms);
+
+#endif
