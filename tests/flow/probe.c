@@ -5,6 +5,7 @@
  *	probe state           descriptors, folder, masks, limits, priorities, as lines KEY VALUE
  *	probe wait CMD...     runs CMD, then its wait status and ru_maxrss as one line on stderr
  *	probe signals         a line for every signal; ends with standard input
+ *	probe patient         tells that it is ready, and when it was continued; for ever
  *	probe die SIG         dies of a signal (its core file, if any, is named core.*)
  *	probe lines N SIZE    N lines of SIZE bytes on standard output and error in turn
  */
@@ -159,6 +160,23 @@ static int tell_signals(void)
 	}
 }
 
+static void tell_continued(int sig)
+{
+	(void)sig;
+	if (write(STDOUT_FILENO, "goes on\n", 8) < 0)
+		_exit(1);
+}
+
+static _Noreturn void be_patient(void)
+{
+	struct sigaction tell = { .sa_handler = tell_continued };
+
+	sigaction(SIGCONT, &tell, NULL);
+	dprintf(STDOUT_FILENO, "ready\n");
+	for (;;)
+		pause();
+}
+
 static int die_of(int sig)
 {
 	struct sigaction by_default = { .sa_handler = SIG_DFL };
@@ -203,6 +221,8 @@ int main(int argc, char **argv, char **environment)
 		return wait_for(argv + 2, environment);
 	if (!strcmp(what, "signals"))
 		return tell_signals();
+	if (!strcmp(what, "patient"))
+		be_patient();
 	if (!strcmp(what, "die") && argc > 2)
 		return die_of(atoi(argv[2]));
 	if (!strcmp(what, "lines") && argc > 3)
