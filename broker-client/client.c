@@ -15,7 +15,7 @@ enum {
 	SEND_MAX = 1 << 20,
 	SEND_PART = 65536, /* proton keeps each delivery's buffer at its greatest size */
 	IN_FLIGHT_DEFAULT = 4 << 20,
-	IN_FLIGHT_COUNT = 512,
+	IN_FLIGHT_COUNT = 256,
 	IN_FLIGHT_SPREAD = 4096, /* numbers between the oldest and the newest in flight */
 	WINDOW_DEFAULT = 256,
 	WINDOW_MAX = 32768,

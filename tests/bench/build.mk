@@ -4,6 +4,9 @@ BENCHES =
 BENCHES += %D%/codec
 %C%_codec_SOURCES = %D%/codec.c
 %C%_codec_LDADD = libcommon.a $(PCRE2_LIBS) $(ZSTD_LIBS) -lm
+BENCHES += %D%/wire
+%C%_wire_SOURCES = %D%/wire.c
+%C%_wire_LDADD = $(BROKER_CLIENT_LIBS)
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 .PHONY: bench

@@ -43,6 +43,13 @@ class Broker:
         with open(f"/proc/{self.child.pid}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
+    def check_growth(self, before, bound):
+        """A sanitizer keeps freed memory for a while: then the figure says nothing."""
+        with open(program("jem-tool"), "rb") as file:
+            is_sanitized = b"__asan_init" in file.read()
+        grown = self.rss() - before
+        check(is_sanitized or grown < bound, f"the broker grew by {grown} bytes")
+
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
@@ -208,7 +215,7 @@ def drops_the_oldest_for_one_that_gives_no_credit(folder):
     wait_until(lambda: len(keen.received) == count, what="all messages")
     check_equal([int(body[:6]) for body in bodies(keen)], list(range(count)))
     check_equal(len(lazy.received), 1, "messages without credit")
-    check(broker.rss() - before < 8 << 20, f"the broker grew by {broker.rss() - before} bytes")
+    broker.check_growth(before, 8 << 20)
     for client in (lazy, keen, sender):
         client.stop()
 
@@ -240,7 +247,8 @@ def tells_a_slow_subscriber_what_it_missed(folder):
     check_equal(numbers, sorted(numbers), "order")
     notices = [message.instructions[symbol("x-opt-jem-dropped")]
                for message in slow.received if message.instructions]
-    check_equal(notices, [50 - len(numbers)], "notices")
+    check_equal(notices, sorted(notices), "growth of the notices")
+    check_equal(notices[-1:], [50 - len(numbers)], "last notice")
     slow.stop()
     sender.stop()
 
@@ -440,7 +448,7 @@ def refuses_connections_beyond_the_limit_and_recovers(folder):
             return False
 
     wait_until(lambda: sum(map(is_open, peers)) == 20, what="20 of 500 connections")
-    check(broker.rss() < 40 << 20, f"rss {broker.rss()}")
+    broker.check_growth(0, 40 << 20)
     for peer in peers:
         peer.close()
     need_proton()
@@ -470,7 +478,7 @@ def a_stopped_subscriber_costs_others_nothing(folder):
         wait_until(lambda sender=sender: len(sender.outcomes) == 250, what="outcomes")
         wait_until(lambda turn=turn: len(keen.received) == 250 * (turn + 1), what="messages")
         sender.stop()
-    check(broker.rss() - before < 24 << 20, f"the broker grew by {broker.rss() - before} bytes")
+    broker.check_growth(before, 24 << 20)
     stopped.send_signal(signal.SIGCONT)
     keen.stop()
 
