@@ -3,7 +3,7 @@
  * broker: the embedded AMQP 1.0 broker.
  *
  * Flow:      publisher's link -> topic -> local subscriber and subscribers' queues -> links
- * Thread:    loop thread
+ * Thread:    loop thread; the program ignores SIGPIPE
  * Ownership: owns listeners, connections and queues
  * Bounds:    connections, frames of 64 KiB, messages of 16 MiB, bytes queued per subscriber
  *            (then its oldest go, counted, and a notice tells it), 10 s for a handshake

@@ -3,7 +3,7 @@
  * client: one AMQP 1.0 connection to one of a list of brokers, kept up.
  *
  * Flow:      send -> credit -> link -> socket -> broker -> disposition -> on_outcome
- * Thread:    loop thread; never blocks; name resolution by uv_getaddrinfo
+ * Thread:    loop thread; never blocks (names by uv_getaddrinfo); the program ignores SIGPIPE
  * Ownership: owns connection, links and timers; a sent message is copied and may be freed at once
  * Bounds:    bytes in flight (sent, not settled) <= in_flight_max; frames 64 KiB; a larger incoming
  *            message than 16 MiB is refused while it comes in; messages given to on_message and

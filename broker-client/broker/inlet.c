@@ -112,27 +112,26 @@ static void reject(pn_delivery_t *delivery, const char *name, const char *why)
 static bool reserve_partial(struct jem_inlet *inlet, size_t more)
 {
 	struct jem_broker *broker = inlet->connection->broker;
-	size_t room = inlet->partial ? inlet->partial->len : 0;
+	size_t before = inlet->partial ? inlet->partial->len : 0;
+	size_t room = before ? before : PARTIAL_FIRST;
 	size_t need = inlet->partial_len + more;
 	struct jem_raw *grown;
 
-	if (need <= room)
+	if (need <= before)
 		return true;
 	if (need > JEM_MESSAGE_MAX)
 		return false;
-	room = room ? room : PARTIAL_FIRST;
 	while (room < need)
 		room *= 2;
 	if (room > JEM_MESSAGE_MAX)
 		room = JEM_MESSAGE_MAX;
-	if (broker->partial_bytes + room > JEM_BROKER_PARTIAL_MAX)
+	if (broker->partial_bytes + room - before > JEM_BROKER_PARTIAL_MAX)
 		return false;
 	grown = realloc(inlet->partial, sizeof(*grown) + room);
 	if (!grown)
 		return false;
-	broker->partial_bytes += room - (inlet->partial ? inlet->partial->len : 0);
-	if (!inlet->partial)
-		grown->references = 1;
+	broker->partial_bytes += room - before;
+	grown->references = 1;
 	grown->len = room;
 	inlet->partial = grown;
 	return true;

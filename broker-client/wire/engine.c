@@ -207,6 +207,11 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 		uv_read_stop(stream); /* proton wants no more: after a close frame or an error */
 	} else if (nread == UV_EOF) {
 		uv_read_stop(stream);
+		/* What came last may be understood only when proton is asked for output: the
+		 * outcome of a login, which says more than that the connection ended. */
+		pump(engine);
+		if (engine->is_closing || engine->has_ended)
+			return;
 		pn_connection_driver_read_close(&engine->driver);
 	} else if (nread < 0) {
 		fail(engine, "read", (int)nread);
