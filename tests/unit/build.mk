@@ -82,6 +82,10 @@ UNIT_TESTS += %D%/test_wire_parts
 UNIT_TESTS += %D%/test_broker
 %C%_test_broker_SOURCES = %D%/test_broker.c %D%/wire.c %D%/wire.h
 %C%_test_broker_LDADD = libcheck.a $(BROKER_CLIENT_LIBS)
+UNIT_TESTS += %D%/test_broker_peers
+%C%_test_broker_peers_SOURCES = %D%/test_broker_peers.c %D%/peer.c %D%/peer.h %D%/wire.c %D%/wire.h
+%C%_test_broker_peers_CPPFLAGS = $(AM_CPPFLAGS) $(PROTON_CFLAGS)
+%C%_test_broker_peers_LDADD = libcheck.a $(BROKER_CLIENT_LIBS)
 
 # receiver
 UNIT_TESTS += %D%/test_series %D%/test_model

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/wire.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 uv_loop_t wire_loop;
@@ -8,6 +9,7 @@ static uv_timer_t step_timer;
 
 void wire_begin(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as every program that uses libuv streams must */
 	CHECK_OK(uv_loop_init(&wire_loop));
 	uv_timer_init(&wire_loop, &step_timer);
 }
