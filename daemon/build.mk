@@ -8,6 +8,12 @@ libdaemon_a_SOURCES = \
 	%D%/notify.c %D%/notify.h \
 	%D%/outlets.c %D%/outlets.h \
 	%D%/publisher.c %D%/publisher.h \
+	%D%/sources/base64.c %D%/sources/base64.h \
+	%D%/sources/credential.c %D%/sources/credential.h \
+	%D%/sources/environment.c %D%/sources/environment.h \
+	%D%/sources/expiry.c %D%/sources/expiry.h \
+	%D%/sources/job_environ.c %D%/sources/job_environ.h \
+	%D%/sources/mounts.c %D%/sources/mounts.h \
 	%D%/sources/self.c %D%/sources/self.h \
 	%D%/sources/wall_clock.c %D%/sources/wall_clock.h
 include daemon/sources/log/build.mk

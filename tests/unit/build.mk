@@ -55,6 +55,16 @@ UNIT_TESTS += %D%/test_node
 %C%_test_node_SOURCES = %D%/test_node.c %D%/tree.c %D%/tree.h
 %C%_test_node_LDADD = libcheck.a libmetrics.a libcommon.a -lpthread -lm
 
+UNIT_TESTS += %D%/test_credential %D%/test_environment
+%C%_test_credential_SOURCES = %D%/test_credential.c %D%/log_bench.c %D%/log_bench.h %D%/tree.c \
+	%D%/tree.h
+%C%_test_credential_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_credential_LDADD = libcheck.a $(LOGS_LIBS)
+%C%_test_environment_SOURCES = %D%/test_environment.c %D%/log_bench.c %D%/log_bench.h %D%/tree.c \
+	%D%/tree.h
+%C%_test_environment_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_environment_LDADD = libcheck.a $(LOGS_LIBS)
+
 UNIT_TESTS += %D%/test_log_tail %D%/test_log_rules
 %C%_test_log_tail_SOURCES = %D%/test_log_tail.c
 %C%_test_log_tail_LDADD = libcheck.a $(LOGS_LIBS)
