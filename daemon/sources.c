@@ -2,6 +2,8 @@
 #include "daemon/sources.h"
 
 #include "common/log.h"
+#include "daemon/sources/credential.h"
+#include "daemon/sources/environment.h"
 #include "daemon/sources/log/log_source.h"
 #include "daemon/sources/metrics/metrics_source.h"
 #include "daemon/sources/metrics/proc_read.h"
@@ -16,6 +18,7 @@ struct jem_sources {
 	struct jem_sources_options options;
 	struct jem_metrics_source *metrics;
 	struct jem_log_source *logs;
+	struct jem_credential_source *credentials;
 	struct jem_self_source *self;
 	struct jem_wall_clock_source *wall_clock;
 	bool is_stopped;
@@ -62,6 +65,20 @@ static int open_logs(struct jem_sources *sources)
 	return jem_log_source_create(&options, &sources->logs);
 }
 
+static int open_credentials(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	const struct jem_credential_options options = {
+		.loop = given->loop,
+		.batcher = given->batcher,
+		.warn_ns = jem_config_ns(given->config, JEM_OPTION_credential_warn),
+		.pid = given->pid,
+		.root = "",
+	};
+
+	return given->pid > 0 ? jem_credential_source_create(&options, &sources->credentials) : 0;
+}
+
 int jem_sources_create(const struct jem_sources_options *options, struct jem_sources **ret)
 {
 	struct jem_sources *sources = calloc(1, sizeof(*sources));
@@ -71,6 +88,7 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	sources->options = *options;
 	check_created("metrics", open_metrics(sources));
 	check_created("logs", open_logs(sources));
+	check_created("watch on credentials", open_credentials(sources));
 	check_created("self-metrics", jem_self_source_create(options->loop, options->batcher,
 							     options->outlets, &sources->self));
 	check_created("watch on the clock",
@@ -82,6 +100,15 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 
 void jem_sources_start(struct jem_sources *sources)
 {
+	const struct jem_environment_options environment = {
+		.batcher = sources->options.batcher,
+		.pid = sources->options.pid,
+		.root = "",
+	};
+
+	jem_environment_publish(&environment);
+	if (sources->credentials)
+		jem_credential_source_start(sources->credentials);
 	if (sources->logs) {
 		jem_log_source_start(sources->logs);
 		for (int stream = 1; stream <= 2 && sources->options.pid > 0; stream++)
@@ -124,6 +151,8 @@ void jem_sources_stop(struct jem_sources *sources)
 		jem_metrics_source_stop(sources->metrics);
 	if (sources->logs)
 		jem_log_source_stop(sources->logs);
+	jem_credential_source_destroy(sources->credentials);
+	sources->credentials = NULL;
 	if (sources->self)
 		jem_self_source_publish(sources->self);
 }
@@ -134,6 +163,7 @@ void jem_sources_destroy(struct jem_sources *sources)
 		return;
 	jem_wall_clock_source_destroy(sources->wall_clock);
 	jem_self_source_destroy(sources->self);
+	jem_credential_source_destroy(sources->credentials);
 	jem_log_source_destroy(sources->logs);
 	jem_metrics_source_destroy(sources->metrics);
 	free(sources);
