@@ -24,7 +24,7 @@
 
 const struct jem_series_info jem_series_infos[JEM_SERIES_COUNT] = {
 #define SERIES(id, scope, sources, transform, unit, label)                                         \
-	[JEM_SERIES_##id] = { scope, sources, transform, unit, label },
+	[JEM_SERIES_##id] = { scope, sources, transform, JEM_UNIT_##unit, label },
 #include "receiver/series.def"
 #undef SERIES
 };

@@ -16,6 +16,7 @@
 #include "common/batch.h"
 #include "common/json_reader.h"
 #include "common/metric.h"
+#include "receiver/graph/axis.h"
 #include "receiver/graph/series.h"
 
 enum {
@@ -44,7 +45,7 @@ struct jem_series_info {
 	enum jem_scope scope;
 	const char *sources[2]; /* metric names, the second may be NULL: their sum */
 	bool is_rate;           /* of cumulative metrics, per second */
-	const char *unit;       /* cores, bytes, bytes/s, count, load, part (of time) */
+	enum jem_unit unit;
 	const char *label;
 };
 
