@@ -9,6 +9,8 @@ libreport_a_SOURCES = \
 	%D%/graph/embed.h \
 	%D%/graph/escape.c %D%/graph/escape.h \
 	%D%/graph/fixed.c %D%/graph/fixed.h \
+	%D%/graph/job_graphs.c %D%/graph/job_graphs.h \
+	%D%/graph/marks.c %D%/graph/marks.h \
 	%D%/graph/palette.def \
 	%D%/graph/pdf.c \
 	%D%/graph/png.c \
@@ -16,6 +18,8 @@ libreport_a_SOURCES = \
 	%D%/graph/raster.c %D%/graph/raster.h \
 	%D%/graph/series.c %D%/graph/series.h \
 	%D%/graph/svg.c \
+	%D%/graph/timechart.c %D%/graph/timechart.h \
+	%D%/graph/timeline.c %D%/graph/timeline.h \
 	%D%/model.c %D%/model.h %D%/model_internal.h \
 	%D%/model_metric.c \
 	%D%/model_status.c \
