@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What people look at, from records: the model of a job, graphs, pages.
 noinst_LIBRARIES += libreport.a
-libreport_a_CPPFLAGS = $(AM_CPPFLAGS) $(FREETYPE_CFLAGS) -DJEM_FONT_FILE='"$(FONT_FILE)"'
+libreport_a_CPPFLAGS = $(AM_CPPFLAGS) $(FREETYPE_CFLAGS) -DJEM_FONT_FILE='"$(FONT_FILE)"' \
+	-DJEM_PAGE_DIR='"$(srcdir)/receiver/page"'
 libreport_a_SOURCES = \
 	%D%/graph/axis.c %D%/graph/axis.h \
 	%D%/graph/canvas.c %D%/graph/canvas.h \
@@ -23,7 +24,16 @@ libreport_a_SOURCES = \
 	%D%/model.c %D%/model.h %D%/model_internal.h \
 	%D%/model_metric.c \
 	%D%/model_status.c \
+	%D%/page/file.c %D%/page/file.h \
+	%D%/page/graph_files.c \
+	%D%/page/html.c %D%/page/html.h \
+	%D%/page/index_page.c \
+	%D%/page/job_page.c \
+	%D%/page/job_tables.c \
+	%D%/page/job_top.c \
 	%D%/page/page.h \
+	%D%/page/parts.c %D%/page/parts.h \
+	%D%/page/sha256.c %D%/page/sha256.h \
 	%D%/series.def
 REPORT_LIBS = libreport.a libcommon.a $(FREETYPE_LIBS) $(ZLIB_LIBS) -lm
 EXTRA_DIST += %D%/page/page.h
@@ -52,4 +62,7 @@ libreceiver_a_SOURCES = \
 RECEIVER_LIBS = libreceiver.a $(REPORT_LIBS) $(UV_LIBS) $(ZSTD_LIBS)
 
 # The compiler does not see what the assembler takes in.
+REPORT_ASSETS = %D%/page/page.css %D%/page/job_page.js %D%/page/index_page.js
+EXTRA_DIST += $(REPORT_ASSETS)
 %D%/graph/libreport_a-png.$(OBJEXT): $(FONT_FILE) Makefile
+%D%/page/libreport_a-parts.$(OBJEXT): $(REPORT_ASSETS)

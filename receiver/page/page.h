@@ -39,7 +39,7 @@ int jem_graphs_write(const struct jem_job_model *model, unsigned formats, int di
 
 /* One line of the page of all jobs. Texts are borrowed for the call. */
 struct jem_index_entry {
-	const char *href; /* folder of the job's page, relative to OUT: site/user/job */
+	const char *href; /* the job's page, relative to OUT: site/user/job/index.html */
 	const char *site;
 	const char *user;
 	const char *job;
@@ -48,6 +48,7 @@ struct jem_index_entry {
 	enum jem_job_state state;
 	int exit_code; /* -1: not known */
 	int signal;    /* -1: none */
+	bool monitor_ended;
 	uint64_t start_ns;
 	uint64_t end_ns;
 	uint64_t last_ns;

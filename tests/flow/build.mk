@@ -48,3 +48,8 @@ EXTRA_DIST += %D%/contract.py
 contract_tests = %D%/test_contract.py %D%/test_secrets.py
 FLOW_TESTS += $(contract_tests)
 dist_check_SCRIPTS += $(contract_tests)
+
+# receiver: a folder of a made-up job, for the tests of pages and for looking
+check_PROGRAMS += %D%/sample_report
+%C%_sample_report_SOURCES = %D%/sample_report.c
+%C%_sample_report_LDADD = $(REPORT_LIBS)

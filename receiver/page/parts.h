@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* parts: what the pages have in common: state badges, times, numbers, style and script. */
+#ifndef JEM_RECEIVER_PAGE_PARTS_H
+#define JEM_RECEIVER_PAGE_PARTS_H
+
+#include "receiver/page/html.h"
+#include "receiver/page/page.h"
+
+enum jem_script {
+	JEM_SCRIPT_JOB,
+	JEM_SCRIPT_INDEX,
+};
+
+/* How a job stands, in a word and in a sentence. */
+struct jem_standing {
+	const char *group; /* running, good, failed, other: for choosing among jobs */
+	enum jem_colour colour;
+	bool is_live;
+	char text[64];
+};
+
+struct jem_standing jem_standing_of(enum jem_job_state state, int exit_code, int signal,
+				    bool monitor_ended);
+
+void jem_part_badge(struct jem_html *html, const struct jem_standing *standing);
+
+/* 2026-08-12 14:03:05 UTC, or without the date. */
+void jem_part_time(uint64_t t_ns, char *ret, size_t size);
+void jem_part_clock(uint64_t t_ns, char *ret, size_t size);
+
+/* A number with commas between thousands. */
+void jem_part_count(uint64_t n, char *ret, size_t size);
+
+/* Fills style and script of the head; `css` (initialised) holds the style until the page is written. */
+void jem_part_assets(struct jem_html_head *head, struct jem_buf *css, enum jem_script script);
+
+/* Class of the colour of a severity: good, notice, warning, critical. */
+const char *jem_severity_class(enum jem_severity severity);
+const char *jem_severity_name(enum jem_severity severity);
+
+/* What a job is, how it stands, where it is now, and its numbers. */
+void jem_job_top(struct jem_html *html, const struct jem_job_model *model,
+		 const struct jem_page_options *options, const struct jem_standing *standing);
+
+/* The sections of a job's page that are tables, in its order. */
+void jem_job_lines(struct jem_html *html, const struct jem_job_model *model);
+void jem_job_processes(struct jem_html *html, const struct jem_job_model *model);
+void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model);
+void jem_job_folds(struct jem_html *html, const struct jem_job_model *model);
+
+#endif
