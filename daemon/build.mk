@@ -14,6 +14,7 @@ libdaemon_a_SOURCES = \
 	%D%/sources/expiry.c %D%/sources/expiry.h \
 	%D%/sources/job_environ.c %D%/sources/job_environ.h \
 	%D%/sources/mounts.c %D%/sources/mounts.h \
+	%D%/rules/threshold.c %D%/rules/threshold.h \
 	%D%/sources/self.c %D%/sources/self.h \
 	%D%/sources/wall_clock.c %D%/sources/wall_clock.h
 include daemon/sources/log/build.mk

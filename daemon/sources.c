@@ -2,6 +2,7 @@
 #include "daemon/sources.h"
 
 #include "common/log.h"
+#include "daemon/rules/threshold.h"
 #include "daemon/sources/credential.h"
 #include "daemon/sources/environment.h"
 #include "daemon/sources/log/log_source.h"
@@ -16,6 +17,7 @@
 /* Each is owned, and NULL where it could not be created. */
 struct jem_sources {
 	struct jem_sources_options options;
+	struct jem_threshold_rules *rules;
 	struct jem_metrics_source *metrics;
 	struct jem_log_source *logs;
 	struct jem_credential_source *credentials;
@@ -30,6 +32,14 @@ static void check_created(const char *what, int status)
 		log_warning("no %s: %s, ignoring", what, strerror(-status));
 }
 
+static void on_sample(void *arg, const struct jem_sample *sample)
+{
+	struct jem_sources *sources = arg;
+
+	if (sources->rules)
+		jem_threshold_rules_sample(sources->rules, sample);
+}
+
 static int open_metrics(struct jem_sources *sources)
 {
 	const struct jem_sources_options *given = &sources->options;
@@ -41,6 +51,8 @@ static int open_metrics(struct jem_sources *sources)
 		.settings = &settings,
 		.job = given->pid,
 		.root = "",
+		.on_sample = on_sample,
+		.arg = sources,
 	};
 
 	jem_metrics_settings_load(given->config, &settings);
@@ -86,6 +98,9 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	if (!sources)
 		return -ENOMEM;
 	sources->options = *options;
+	check_created("threshold rules",
+		      jem_threshold_rules_create(options->config, options->batcher, options->job,
+						 &sources->rules));
 	check_created("metrics", open_metrics(sources));
 	check_created("logs", open_logs(sources));
 	check_created("watch on credentials", open_credentials(sources));
@@ -166,5 +181,6 @@ void jem_sources_destroy(struct jem_sources *sources)
 	jem_credential_source_destroy(sources->credentials);
 	jem_log_source_destroy(sources->logs);
 	jem_metrics_source_destroy(sources->metrics);
+	jem_threshold_rules_destroy(sources->rules);
 	free(sources);
 }

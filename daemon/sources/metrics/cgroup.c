@@ -67,8 +67,9 @@ struct jem_cgroup {
 	int fds[FILE_COUNT];      /* -1: not open */
 	bool is_gone[FILE_COUNT]; /* could not be opened: not tried again until the next look-up */
 	uint64_t looked_up_ns;
-	uint64_t limit_bytes; /* UINT64_MAX: none */
-	double stat[4];       /* anon, shmem, cache, swap as last read */
+	uint64_t limit_bytes;    /* UINT64_MAX: none */
+	double oom_kills_before; /* of the group, when it was first read; NAN: not yet */
+	double stat[4];          /* anon, shmem, cache, swap as last read */
 	uint64_t stat_ns;
 	uint64_t stat_cost_ns;
 };
@@ -82,6 +83,7 @@ int jem_cgroup_create(const char *root, pid_t pid, struct jem_cgroup **ret)
 	cgroup->root = root;
 	cgroup->pid = pid;
 	cgroup->limit_bytes = UINT64_MAX;
+	cgroup->oom_kills_before = NAN;
 	for (int i = 0; i < FILE_COUNT; i++)
 		cgroup->fds[i] = -1;
 	(void)jem_cgroup_paths_find(root, pid, &cgroup->paths);
@@ -185,6 +187,7 @@ static void look_up(struct jem_cgroup *cgroup, uint64_t now_ns)
 	if (!jem_cgroup_paths_find(cgroup->root, cgroup->pid, &paths) &&
 	    !jem_cgroup_paths_equal(&paths, &cgroup->paths)) {
 		cgroup->paths = paths;
+		cgroup->oom_kills_before = NAN;
 		close_files(cgroup);
 	}
 	cgroup->looked_up_ns = now_ns;
@@ -212,6 +215,14 @@ static void read_memory_stat(struct jem_cgroup *cgroup, uint64_t now_ns, char *t
 	cgroup->stat_cost_ns = jem_now_ns() - before;
 }
 
+/* The group may be older than the job: only what the job lived to see counts. */
+static double since_begin(struct jem_cgroup *cgroup, double oom_kills)
+{
+	if (isnan(cgroup->oom_kills_before))
+		cgroup->oom_kills_before = oom_kills;
+	return oom_kills - cgroup->oom_kills_before;
+}
+
 static void read_memory(struct jem_cgroup *cgroup, uint64_t now_ns, char *text, double *values)
 {
 	read_memory_stat(cgroup, now_ns, text);
@@ -226,7 +237,7 @@ static void read_memory(struct jem_cgroup *cgroup, uint64_t now_ns, char *text, 
 	if (read_group_file(cgroup, FILE_PEAK, text, TEXT) >= 0)
 		values[JEM_METRIC_cgroup_peak_bytes] = number(text);
 	if (read_group_file(cgroup, FILE_OOM, text, TEXT) >= 0)
-		values[JEM_METRIC_oom_kills] = field(text, "oom_kill ");
+		values[JEM_METRIC_oom_kills] = since_begin(cgroup, field(text, "oom_kill "));
 	if (cgroup->limit_bytes != UINT64_MAX)
 		values[JEM_METRIC_memory_limit_bytes] = (double)cgroup->limit_bytes;
 }
