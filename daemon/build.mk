@@ -7,6 +7,7 @@ libdaemon_a_SOURCES = \
 	%D%/job.c %D%/job.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/outlets.c %D%/outlets.h \
+	%D%/prmon.c %D%/prmon.h \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/sources/base64.c %D%/sources/base64.h \
 	%D%/sources/credential.c %D%/sources/credential.h \
