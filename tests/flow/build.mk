@@ -7,7 +7,8 @@ check_PROGRAMS += %D%/probe %D%/fake_monitor
 %C%_probe_SOURCES = %D%/probe.c
 %C%_fake_monitor_SOURCES = %D%/fake_monitor.c
 EXTRA_DIST += %D%/launching.py
-launcher_tests = %D%/test_job_first.py %D%/test_job_signals.py %D%/test_job_terminal.py
+launcher_tests = %D%/test_job_first.py %D%/test_job_signals.py %D%/test_job_terminal.py \
+	%D%/test_launcher.py
 FLOW_TESTS += $(launcher_tests)
 dist_check_SCRIPTS += $(launcher_tests)
 

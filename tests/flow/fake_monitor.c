@@ -157,8 +157,8 @@ static void take_words(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strncmp(argv[i], "--launcher-fd=", 14))
 			launcher = atoi(argv[i] + 14);
-		if (!strncmp(argv[i], "--out=", 6))
-			out = argv[i] + 6;
+		if (!strncmp(argv[i], "--folder=", 9))
+			out = argv[i] + 9;
 	}
 }
 
