@@ -8,7 +8,7 @@ check_PROGRAMS += %D%/probe %D%/fake_monitor
 %C%_fake_monitor_SOURCES = %D%/fake_monitor.c
 EXTRA_DIST += %D%/launching.py
 launcher_tests = %D%/test_job_first.py %D%/test_job_signals.py %D%/test_job_terminal.py \
-	%D%/test_launcher.py
+	%D%/test_launcher.py %D%/test_tee.py
 FLOW_TESTS += $(launcher_tests)
 dist_check_SCRIPTS += $(launcher_tests)
 
