@@ -54,7 +54,7 @@ struct jem_batch {
 	struct jem_head head;
 	bool is_urgent;
 	size_t len;
-	char body[]; /* len bytes */
+	char body[]; /* len bytes and a NUL */
 };
 
 /* The head alone. The reason of a refusal begins with the path of the field: ".src.job: ...". */

@@ -141,7 +141,7 @@ static void send_batch(struct stream *stream, bool is_final)
 	head.is_final = is_final;
 	jem_buf_init(&body, 0);
 	jem_batch_encode_json(&head, stream->records.data, stream->records.len, &body);
-	batch = body.failed ? NULL : malloc(sizeof(*batch) + body.len);
+	batch = body.failed ? NULL : malloc(sizeof(*batch) + body.len + 1);
 	if (!batch) {
 		jem_buf_deinit(&body);
 		count_lost_batch(stream, JEM_CAUSE_no_memory);
@@ -151,6 +151,7 @@ static void send_batch(struct stream *stream, bool is_final)
 	batch->is_urgent = stream->is_urgent;
 	batch->len = body.len;
 	memcpy(batch->body, body.data, body.len);
+	batch->body[body.len] = '\0';
 	jem_buf_deinit(&body);
 
 	stream->seq++;

@@ -120,7 +120,7 @@ int jem_outlets_create(const struct jem_outlets_options *options, struct jem_out
 
 void jem_outlets_push(struct jem_outlets *outlets, struct jem_batch *batch)
 {
-	size_t size = sizeof(*batch) + batch->len;
+	size_t size = sizeof(*batch) + batch->len + 1;
 
 	for (size_t i = 0; i + 1 < outlets->count; i++) {
 		struct jem_batch *copy = malloc(size);
