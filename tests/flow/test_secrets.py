@@ -190,7 +190,7 @@ def no_secret_is_on_the_wire(folder):
         recorder.wait(lambda seen: any(r["state"] == "monitor_ended"
                                        for r in seen.records("status")), what="the end")
         check_alive([r["text"] for r in recorder.records("log")])
-        check(len(recorder.records("alert")) >= 2, "an alert is missing")
+        check(len(recorder.records("alert")) >= 3, "an alert is missing")
         check(any("command" in r for r in recorder.records("status")), "no command line")
         look_for_secrets({"the wire": recorder.bytes(), "standard error": done.stderr})
 
