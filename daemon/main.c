@@ -32,7 +32,8 @@ enum own_flag {
 	FLAG_FILENAME,
 	FLAG_JSON,
 	FLAG_LAUNCHER,
-	FLAG_COLLECTOR
+	FLAG_COLLECTOR,
+	FLAGS_OF_PRMON /* from here on: what prmon takes and we do without */
 };
 
 static const struct jem_flag flags[] = {
@@ -43,6 +44,13 @@ static const struct jem_flag flags[] = {
 	[FLAG_LAUNCHER] = { "launcher-fd", "FD", "socket to `jem run`, which alone uses this", 0 },
 	[FLAG_COLLECTOR] = { "collector", "URL", "publish there too; `jem run` alone uses this",
 			     0 },
+	[FLAGS_OF_PRMON] = { "log-filename", "FILE", "as prmon has it; does nothing", 'o' },
+	{ "units", NULL, "as prmon has it; units are always written", 'u' },
+	{ "netdev", "NAME", "as prmon has it; does nothing", 'n' },
+	{ "disable", "MONITOR", "as prmon has it; does nothing", 'd' },
+	{ "level", "LEVEL", "as prmon has it; does nothing", 'l' },
+	{ "fast-memmon", NULL, "as prmon has it; does nothing", 'm' },
+	{ "suppress-hw-info", NULL, "as prmon has it; does nothing", 's' },
 	{ 0 },
 };
 
@@ -74,6 +82,8 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 {
 	struct own_options *own = arg;
 
+	if (flag >= &flags[FLAGS_OF_PRMON])
+		return 0;
 	switch ((enum own_flag)(flag - flags)) {
 	case FLAG_PID:
 		return take_number(flag, value, 1, &own->pid, err);
@@ -88,6 +98,8 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 	case FLAG_JSON:
 		own->prmon_json = value;
 		return 0;
+	case FLAGS_OF_PRMON:
+		break;
 	}
 	return -EINVAL;
 }

@@ -2,6 +2,7 @@
 #include "daemon/sources.h"
 
 #include "common/log.h"
+#include "daemon/prmon.h"
 #include "daemon/rules/threshold.h"
 #include "daemon/sources/credential.h"
 #include "daemon/sources/environment.h"
@@ -14,10 +15,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Between two samples where nothing else is asked for, as prmon has it. */
+static const uint64_t PRMON_INTERVAL_NS = 30000000000u;
+
 /* Each is owned, and NULL where it could not be created. */
 struct jem_sources {
 	struct jem_sources_options options;
 	struct jem_threshold_rules *rules;
+	struct jem_prmon_files *prmon; /* NULL too where none is asked for */
 	struct jem_metrics_source *metrics;
 	struct jem_log_source *logs;
 	struct jem_credential_source *credentials;
@@ -38,6 +43,32 @@ static void on_sample(void *arg, const struct jem_sample *sample)
 
 	if (sources->rules)
 		jem_threshold_rules_sample(sources->rules, sample);
+	if (sources->prmon)
+		jem_prmon_sample(sources->prmon, sample);
+}
+
+/* The files are what prmon is called for: without them there is nothing to do. */
+static int open_prmon(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	struct jem_err err;
+	int status;
+
+	if (!given->prmon_text && !given->prmon_json)
+		return 0;
+	status = jem_prmon_open(given->prmon_text, given->prmon_json, &sources->prmon, &err);
+	if (status < 0)
+		log_error("%s", err.text);
+	return status;
+}
+
+static void finish_prmon(struct jem_sources *sources)
+{
+	int status = jem_prmon_finish(sources->prmon);
+
+	if (status < 0)
+		log_error("cannot write %s: %s", sources->options.prmon_json, strerror(-status));
+	sources->prmon = NULL;
 }
 
 static int open_metrics(struct jem_sources *sources)
@@ -56,6 +87,8 @@ static int open_metrics(struct jem_sources *sources)
 	};
 
 	jem_metrics_settings_load(given->config, &settings);
+	if (sources->prmon && !jem_config_is_set(given->config, JEM_OPTION_metrics_interval))
+		settings.interval_ns = PRMON_INTERVAL_NS;
 	if (given->is_launched && !jem_proc_read_stat("", options.job, &job))
 		options.launcher = job.ppid;
 	return jem_metrics_source_create(&options, &sources->metrics);
@@ -94,10 +127,16 @@ static int open_credentials(struct jem_sources *sources)
 int jem_sources_create(const struct jem_sources_options *options, struct jem_sources **ret)
 {
 	struct jem_sources *sources = calloc(1, sizeof(*sources));
+	int status;
 
 	if (!sources)
 		return -ENOMEM;
 	sources->options = *options;
+	status = open_prmon(sources);
+	if (status < 0) {
+		free(sources);
+		return status;
+	}
 	check_created("threshold rules",
 		      jem_threshold_rules_create(options->config, options->batcher, options->job,
 						 &sources->rules));
@@ -162,8 +201,11 @@ void jem_sources_stop(struct jem_sources *sources)
 	if (sources->is_stopped)
 		return;
 	sources->is_stopped = true;
+	if (sources->metrics && sources->prmon)
+		jem_metrics_source_sample(sources->metrics); /* the summary is up to now */
 	if (sources->metrics)
 		jem_metrics_source_stop(sources->metrics);
+	finish_prmon(sources);
 	if (sources->logs)
 		jem_log_source_stop(sources->logs);
 	jem_credential_source_destroy(sources->credentials);

@@ -35,7 +35,7 @@ check_PROGRAMS += %D%/trees %D%/metrics_probe
 %C%_metrics_probe_SOURCES = %D%/metrics_probe.c
 %C%_metrics_probe_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_metrics_probe_LDADD = libmetrics.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lpthread -lm
-metrics_tests = %D%/test_process_trees.py
+metrics_tests = %D%/test_process_trees.py %D%/test_prmon.py
 FLOW_TESTS += $(metrics_tests)
 dist_check_SCRIPTS += $(metrics_tests)
 # the contract: schemas, the recorder, columns read by stock libraries

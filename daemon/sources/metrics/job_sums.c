@@ -2,6 +2,7 @@
 #include "daemon/sources/metrics/job_sums.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	BLOCK_BYTES = 512 /* of ru_inblock and ru_oublock */
@@ -21,13 +22,17 @@ static bool read_launcher_io(const struct jem_procset *set, struct jem_proc_io *
 
 void jem_job_sums_begin(struct jem_job_sums *sums, const struct jem_procset *set)
 {
+	/* The job may be a child of ours: then we are what it was before its exec. */
+	pid_t forked_by = set->launcher                    ? set->launcher
+			  : set->list[0]->ppid == getpid() ? getpid()
+							   : 0;
 	struct jem_proc_status status;
 	char text[4096];
 
 	sums->has_launcher_io = read_launcher_io(set, &sums->launcher_before);
-	if (set->launcher &&
+	if (forked_by &&
 	    jem_proc_read(set->reader.root, text, sizeof(text), "/proc/%d/status",
-			  (int)set->launcher) >= 0 &&
+			  (int)forked_by) >= 0 &&
 	    !jem_proc_parse_status(text, &status))
 		sums->launcher_peak_bytes = status.peak_rss_bytes;
 }
