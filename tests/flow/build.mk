@@ -46,7 +46,7 @@ check_PROGRAMS += %D%/capture %D%/codec
 %C%_codec_SOURCES = %D%/codec.c
 %C%_codec_LDADD = libcommon.a -lm
 EXTRA_DIST += %D%/contract.py
-contract_tests = %D%/test_contract.py %D%/test_secrets.py
+contract_tests = %D%/test_contract.py %D%/test_records_doc.py %D%/test_secrets.py
 FLOW_TESTS += $(contract_tests)
 dist_check_SCRIPTS += $(contract_tests)
 

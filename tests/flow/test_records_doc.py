@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs in doc/records.md do what the page says."""
+import json
+import os
+import re
+import subprocess
+import threading
+
+from jemtest import TOP, case, check, check_equal, end, main, program, skip, spawn, wait_until
+
+try:
+    import cbor2
+    import proton
+except ImportError:
+    cbor2 = proton = None
+
+
+def programs(folder):
+    """Writes each Python program of the page under the name in its first line."""
+    with open(os.path.join(TOP, "doc", "records.md"), encoding="utf-8") as page:
+        text = page.read()
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S):
+        name = re.match(r"# (\w+\.py)", block).group(1)
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+            out.write(block)
+
+
+class Lines:
+    """The lines of JSON that a child prints."""
+
+    def __init__(self, argv):
+        self.seen = []
+        self.child = spawn(argv, stdout=subprocess.PIPE)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            self.seen.append(json.loads(line))
+
+
+@case
+def the_client_of_the_page_reads_a_live_feed(folder):
+    if not proton:
+        skip("python3-qpid-proton or python3-cbor2 is not installed")
+    programs(folder)
+    broker = spawn([program("jem-tool"), "broker", "--listen", "127.0.0.1:0"],
+                   stdout=subprocess.PIPE)
+    url = broker.stdout.readline().decode().strip()
+    feed = Lines(["/usr/bin/python3", os.path.join(folder, "feed.py"), url, "jem.*.*.j1.#"])
+    log = os.path.join(folder, "job.log")
+    job = spawn(["bash", "-c", "read go; (printf %0100000d 7; echo; echo done) >>" + log],
+                stdin=subprocess.PIPE)
+    with open(log, "w", encoding="utf-8"):
+        pass
+    daemon = spawn([program("jemd"), "--broker", url, "--pid", str(job.pid), "--log", log,
+                    "--set", "run.job=j1", "--set", "metrics.interval=0.1"])
+    wait_until(lambda: any(r["kind"] == "metric" for r in feed.seen), what="a metric")
+    job.communicate(b"go\n")
+    wait_until(lambda: any(r.get("state") == "monitor_ended" for r in feed.seen), what="the end")
+    check_equal(daemon.wait(20), 0)
+    lines = [r["text"] for r in feed.seen if r["kind"] == "log" and r["file"].endswith("job.log")]
+    check_equal([(len(text), text[-1]) for text in lines], [(100000, "7"), (4, "e")],
+                "a line in parts and a short one")
+    times = [r["t"] for r in feed.seen]
+    check(max(times) - min(times) < 60, "times that are not of this run")
+    check_equal(end(broker), 0)
+
+
+main()
