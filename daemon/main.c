@@ -33,6 +33,8 @@ enum own_flag {
 	FLAG_JSON,
 	FLAG_LAUNCHER,
 	FLAG_COLLECTOR,
+	FLAG_STDOUT,
+	FLAG_STDERR,
 	FLAGS_OF_PRMON /* from here on: what prmon takes and we do without */
 };
 
@@ -44,6 +46,10 @@ static const struct jem_flag flags[] = {
 	[FLAG_LAUNCHER] = { "launcher-fd", "FD", "socket to `jem run`, which alone uses this", 0 },
 	[FLAG_COLLECTOR] = { "collector", "URL", "publish there too; `jem run` alone uses this",
 			     0 },
+	[FLAG_STDOUT] = { "stdout-copy", "FILE", "what --tee copies; `jem run` alone uses this",
+			  0 },
+	[FLAG_STDERR] = { "stderr-copy", "FILE", "what --tee copies; `jem run` alone uses this",
+			  0 },
 	[FLAGS_OF_PRMON] = { "log-filename", "FILE", "as prmon has it; does nothing", 'o' },
 	{ "units", NULL, "as prmon has it; units are always written", 'u' },
 	{ "netdev", "NAME", "as prmon has it; does nothing", 'n' },
@@ -59,6 +65,7 @@ struct own_options {
 	long pid;
 	long launcher_fd;
 	const char *collector;
+	const char *copies[2];
 	const char *prmon_text;
 	const char *prmon_json;
 };
@@ -91,6 +98,10 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 		return take_number(flag, value, 3, &own->launcher_fd, err);
 	case FLAG_COLLECTOR:
 		own->collector = value;
+		return 0;
+	case FLAG_STDOUT:
+	case FLAG_STDERR:
+		own->copies[flag - &flags[FLAG_STDOUT]] = value;
 		return 0;
 	case FLAG_FILENAME:
 		own->prmon_text = value;
@@ -210,6 +221,7 @@ static int run(struct jem_config *config, const struct own_options *own, char **
 		.pid = started ? started : (pid_t)own->pid,
 		.launcher_fd = (int)own->launcher_fd,
 		.collector = own->collector,
+		.copies = { own->copies[0], own->copies[1] },
 		.faults = jem_buf_cstr(faults),
 		.prmon_text = own->prmon_text,
 		.prmon_json = own->prmon_json,

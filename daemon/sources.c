@@ -166,7 +166,8 @@ void jem_sources_start(struct jem_sources *sources)
 	if (sources->logs) {
 		jem_log_source_start(sources->logs);
 		for (int stream = 1; stream <= 2 && sources->options.pid > 0; stream++)
-			jem_log_source_add_stream(sources->logs, sources->options.pid, stream);
+			jem_log_source_add_stream(sources->logs, sources->options.pid, stream,
+						  sources->options.copies[stream - 1]);
 	}
 	if (sources->metrics)
 		jem_metrics_source_start(sources->metrics);

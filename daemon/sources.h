@@ -29,6 +29,7 @@ struct jem_sources_options {
 	struct jem_job *job;
 	pid_t pid;              /* of the job, 0: node only */
 	bool is_launched;       /* the job's parent tells us what it reaps */
+	const char *copies[2];  /* files that --tee writes of standard output and error; or NULL */
 	const char *prmon_text; /* or NULL */
 	const char *prmon_json; /* or NULL */
 };

@@ -417,6 +417,7 @@ static int open_sources(struct worker *worker)
 		.pid = worker->options->pid,
 		.is_launched = worker->link != NULL,
 		.prmon_text = worker->options->prmon_text,
+		.copies = { worker->options->copies[0], worker->options->copies[1] },
 		.prmon_json = worker->options->prmon_json,
 	};
 

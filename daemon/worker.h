@@ -22,6 +22,7 @@ struct jem_worker_options {
 	pid_t pid;             /* of the job, 0: none */
 	int launcher_fd;       /* link to `jem run`, -1: none */
 	const char *collector; /* URL of the collector of `jem run`, besides broker.url; or NULL */
+	const char *copies[2]; /* files that --tee writes of standard output and error; or NULL */
 	const char *faults;    /* lines found in the configuration, "" if none */
 	/* prmon drop-in: files to write instead of publishing; NULL: not */
 	const char *prmon_text;

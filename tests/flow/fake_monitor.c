@@ -154,6 +154,7 @@ static void take_words(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
 		trace("words", argv[i]);
+	trace("folder", getenv("JEM_FOLDER") ? getenv("JEM_FOLDER") : "none");
 	for (int i = 1; i < argc; i++) {
 		if (!strncmp(argv[i], "--launcher-fd=", 14))
 			launcher = atoi(argv[i] + 14);

@@ -163,6 +163,7 @@ def a_job_is_given_what_it_would_be_given(folder):
                     compare_state(place, wrap, ("--out", out))
                 except Failed as fault:
                     raise Failed(f"{monitor}, {what}: {fault}") from fault
+            compare_state(place, (), ("--tee", "--out", os.path.join(place.work, "tee")))
 
 
 @case

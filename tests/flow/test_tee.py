@@ -45,18 +45,19 @@ def streams_pass_and_are_copied(folder):
         same_end(plain, got, "the job")
         check_equal(copy(place, "stdout") == noise, True, "the copy of standard output is whole")
         check_equal(copy(place, "stderr") == noise, True, "the copy of standard error is whole")
-        words = place.told("jemd", "words").splitlines()
+        words = place.told("jemd", "words")
         for stream in ("stdout", "stderr"):
-            check_in(os.path.join(place.work, "r", f"memory_{stream}.log"), words, "jemd's words")
+            path = os.path.join(place.work, "r", f"memory_{stream}.log")
+            check_in(f"--{stream}-copy\n{path}\n", words, "jemd's words")
 
 
 @case
 def regular_files_and_closed_streams_are_left_alone(folder):
     with place_of(folder) as place:
         with open(os.path.join(place.work, "out"), "wb") as file:
-            got = place.run([*place.prefix(*OPTIONS), "sh", "-c",
-                             "readlink /proc/$$/fd/1 >&2; echo text"], stdout=file)
-        check_equal(got.stderr.decode().strip(), os.path.join(place.work, "out"), "standard output")
+            got = place.run([*place.prefix(*OPTIONS), PROBE, "state"], stdout=file)
+        with open(os.path.join(place.work, "out")) as file:
+            check_in(os.path.join(place.work, "out") + "\n", file.read(), "the job's descriptors")
         check(not os.path.exists(os.path.join(place.work, "r", "memory_stdout.log")), "no copy")
         got = place.run(["bash", "-c", 'exec >&-; exec "$@"', "-", *place.prefix("--tee"), PROBE,
                          "die", "9"])

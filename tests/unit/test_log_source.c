@@ -430,8 +430,8 @@ CASE(follows_standard_streams_that_are_files)
 	pid = start_job(log_bench_path("out"), &stdin_fd);
 	while (!stat(log_bench_path("out"), &st) && st.st_size < 14) /* until it says ready */
 		sched_yield();
-	CHECK_EQ(jem_log_source_add_stream(bench.source, pid, 1), 0);
-	CHECK_EQ(jem_log_source_add_stream(bench.source, pid, 2), 0);
+	CHECK_EQ(jem_log_source_add_stream(bench.source, pid, 1, NULL), 0);
+	CHECK_EQ(jem_log_source_add_stream(bench.source, pid, 2, NULL), 0);
 	CHECK_EQ(write(stdin_fd, "\n", 1), 1);
 	log_bench_wait(&bench, log_bench_has_lines, 2, "out and err");
 	waitpid(pid, NULL, 0);
@@ -451,9 +451,9 @@ CASE(says_when_a_stream_is_no_file)
 	log_bench_open(&bench);
 	log_bench_start(&bench);
 	CHECK_OK(pipe2(pipes, O_CLOEXEC));
-	CHECK_EQ(jem_log_source_add_stream(bench.source, getpid(), 99), -ENOENT);
+	CHECK_EQ(jem_log_source_add_stream(bench.source, getpid(), 99, NULL), -ENOENT);
 	CHECK_EQ(dup2(pipes[1], STDOUT_FILENO), STDOUT_FILENO);
-	CHECK_EQ(jem_log_source_add_stream(bench.source, getpid(), STDOUT_FILENO), -EINVAL);
+	CHECK_EQ(jem_log_source_add_stream(bench.source, getpid(), STDOUT_FILENO, NULL), -EINVAL);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	close(pipes[0]);
 	close(pipes[1]);

@@ -309,14 +309,15 @@ static void wait_and_take(struct jem_launch *launch)
 	};
 
 	(void)poll(wait, sizeof(wait) / sizeof(*wait), timeout_ms(launch));
+	/* First: a signal may have come from the job itself, which runs then. */
+	if (wait[4].revents)
+		take_result(launch);
 	take_signals(launch);
 	take_messages(launch, &monitors->daemon, "jemd");
 	take_messages(launch, &monitors->collector, "the collector");
 	jem_reaper_settle(&launch->reaper, &monitors->daemon);
 	if (wait[3].revents)
 		jem_tee_listen(&launch->tee, &launch->voice);
-	if (wait[4].revents)
-		take_result(launch);
 	if (launch->has_child_news)
 		take_child_news(launch);
 	if (launch->sweep_ns && jem_now_ns() >= launch->sweep_ns) {

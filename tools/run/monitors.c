@@ -23,9 +23,9 @@ enum {
 /* One monitor to be: its program, words and the descriptors it inherits. */
 struct spawn {
 	char path[PATH_MAX];
-	char **words; /* owned array */
+	const char *folder; /* JEM_FOLDER, or NULL */
+	char **words;       /* owned array */
 	int word_count;
-	struct jem_run_link *link;
 	int peer; /* the monitor's end of its link; -1: do not start it */
 	int passed[PASSED_MAX];
 	int passed_count;
@@ -54,19 +54,19 @@ static void pass(struct spawn *spawn, int fd)
 }
 
 /* Finds the program and opens its link; -errno after telling why it will not run. */
-static int prepare(struct spawn *spawn, const char *program, const struct jem_run_options *options,
-		   struct jem_run_link *link, size_t more, struct jem_voice *voice)
+static int prepare(struct spawn *spawn, const char *program, const struct jem_monitors_plan *plan,
+		   struct jem_run_link *link, struct jem_voice *voice)
 {
 	int rc = jem_find_program(program, spawn->path);
 
 	spawn->peer = -1;
-	spawn->link = link;
+	spawn->folder = plan->folder->fd >= 0 ? plan->folder->path : NULL;
 	if (rc < 0) {
 		jem_voice_fault(voice, "%s is missing: it belongs beside jem or in %s", program,
 				JEM_LIBEXECDIR);
 		return rc;
 	}
-	spawn->words = calloc((size_t)options->word_count + OWN_WORDS_MAX + more, sizeof(char *));
+	spawn->words = calloc((size_t)plan->options->word_count + OWN_WORDS_MAX, sizeof(char *));
 	rc = spawn->words ? jem_run_link_open(link, &spawn->peer) : -ENOMEM;
 	if (rc < 0) {
 		jem_voice_fault(voice, "cannot start %s: %s", program, strerror(-rc));
@@ -90,12 +90,9 @@ static void add_options(struct spawn *spawn, const struct jem_run_options *optio
 static int prepare_daemon(struct spawn *spawn, struct jem_run_link *link,
 			  const struct jem_monitors_plan *plan, struct jem_voice *voice)
 {
-	size_t copies = 0;
-	int rc;
+	static const char *const copies[] = { "--stdout-copy", "--stderr-copy" };
+	int rc = prepare(spawn, "jemd", plan, link, voice);
 
-	while (plan->copies[copies])
-		copies++;
-	rc = prepare(spawn, "jemd", plan->options, link, 2 * copies, voice);
 	if (rc < 0)
 		return rc;
 	snprintf(spawn->detail_words[0], sizeof(spawn->detail_words[0]), "--pid=%d",
@@ -109,8 +106,10 @@ static int prepare_daemon(struct spawn *spawn, struct jem_run_link *link,
 		add_word(spawn, "--collector");
 		add_word(spawn, spawn->place_word);
 	}
-	for (size_t i = 0; i < copies; i++) {
-		add_word(spawn, "--log");
+	for (int i = 0; i < 2; i++) {
+		if (!plan->copies[i])
+			continue;
+		add_word(spawn, copies[i]);
 		add_word(spawn, plan->copies[i]);
 	}
 	add_options(spawn, plan->options);
@@ -120,7 +119,7 @@ static int prepare_daemon(struct spawn *spawn, struct jem_run_link *link,
 static int prepare_collector(struct spawn *spawn, struct jem_run_link *link,
 			     const struct jem_monitors_plan *plan, struct jem_voice *voice)
 {
-	int rc = prepare(spawn, "jem-tool", plan->options, link, 0, voice);
+	int rc = prepare(spawn, "jem-tool", plan, link, voice);
 
 	if (rc < 0)
 		return rc;
@@ -139,7 +138,7 @@ static int prepare_collector(struct spawn *spawn, struct jem_run_link *link,
 }
 
 /* A lesser process than the job: last at the core, first to go when memory is short. */
-static void step_back(void)
+static void step_back(const struct spawn *spawn)
 {
 	struct rlimit no_core = { 0, 0 };
 	int fd;
@@ -155,6 +154,10 @@ static void step_back(void)
 	}
 	setrlimit(RLIMIT_CORE, &no_core);
 	umask(077);
+	if (spawn->folder)
+		setenv("JEM_FOLDER", spawn->folder, 1);
+	else
+		unsetenv("JEM_FOLDER");
 	/* What is preloaded for the job's sake has no business in the monitor. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_AUDIT");
@@ -176,7 +179,7 @@ static _Noreturn void be_monitor(struct spawn *spawn, int null, int log)
 	char pid[24];
 	int len = snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
 
-	step_back();
+	step_back(spawn);
 	dup2(null, STDIN_FILENO);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);

@@ -23,7 +23,7 @@ struct jem_monitors {
 struct jem_monitors_plan {
 	const struct jem_run_options *options; /* all borrowed */
 	const struct jem_run_folder *folder;
-	const char *const *copies; /* files with copies of the job's streams (--tee), up to NULL */
+	const char *copies[2]; /* files with copies of the job's streams (--tee); NULL: none */
 	pid_t job;
 };
 

@@ -96,18 +96,13 @@ static int fork_job(struct jem_launch *launch)
 
 static void start_monitors(struct jem_launch *launch)
 {
-	const char *copies[JEM_TEE_STREAMS + 1] = { NULL };
-	int count = 0;
 	struct jem_monitors_plan plan = {
 		.options = &launch->options,
 		.folder = &launch->folder,
-		.copies = copies,
+		.copies = { jem_tee_copy(&launch->tee, 0), jem_tee_copy(&launch->tee, 1) },
 		.job = launch->job.pid,
 	};
 
-	for (int i = 0; i < JEM_TEE_STREAMS; i++)
-		if (launch->tee.streams[i].in >= 0)
-			copies[count++] = launch->tee.streams[i].path;
 	/* Neither report nor broker: there is nobody to watch the job for. The fault has been told. */
 	if (launch->folder.socket >= 0 || launch->options.has_broker)
 		jem_monitors_start(&launch->monitors, &plan, &launch->voice);

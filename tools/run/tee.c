@@ -90,6 +90,7 @@ int jem_tee_prepare(struct jem_tee *tee, const struct jem_run_folder *folder, ui
 		if (i == 1 && tee->given[0] >= 0 && st[0].st_dev == st[1].st_dev &&
 		    st[0].st_ino == st[1].st_ino) {
 			tee->given[1] = jem_fd_raise(dup(tee->given[0]));
+			tee->is_shared = true;
 			continue;
 		}
 		rc = open_stream(&tee->streams[i], i + 1, folder, names[i], &tee->given[i]);
@@ -97,6 +98,13 @@ int jem_tee_prepare(struct jem_tee *tee, const struct jem_run_folder *folder, ui
 	if (rc < 0)
 		jem_tee_deinit(tee);
 	return rc;
+}
+
+const char *jem_tee_copy(const struct jem_tee *tee, int stream)
+{
+	const struct jem_tee_stream *from = &tee->streams[tee->is_shared ? 0 : stream];
+
+	return from->in >= 0 ? from->path : NULL;
 }
 
 /* Everything, however the other side behaves. -EPIPE and the like: nobody will read it. */

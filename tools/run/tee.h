@@ -38,6 +38,7 @@ struct jem_tee {
 	int control;  /* owned: our end of the socket to the copier */
 	pid_t copier; /* 0: none */
 	uint64_t max_bytes;
+	bool is_shared; /* both streams are the first one */
 	bool is_draining;
 	bool is_drained;
 };
@@ -46,6 +47,9 @@ void jem_tee_init(struct jem_tee *tee);
 
 /* Makes pipes and files. Negative errno: the streams stay as they are. */
 int jem_tee_prepare(struct jem_tee *tee, const struct jem_run_folder *folder, uint64_t max_bytes);
+
+/* The file that has what the job writes to stream 0 or 1 (output, error); NULL: none. */
+const char *jem_tee_copy(const struct jem_tee *tee, int stream);
 
 /* Starts the copier, first after the job's fork, again after its death. */
 void jem_tee_start(struct jem_tee *tee);

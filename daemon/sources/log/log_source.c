@@ -339,24 +339,30 @@ int jem_log_source_add(struct jem_log_source *source, const char *path, bool fro
 	return r;
 }
 
-int jem_log_source_add_stream(struct jem_log_source *source, pid_t pid, int stream)
+int jem_log_source_add_stream(struct jem_log_source *source, pid_t pid, int stream,
+			      const char *copy)
 {
 	const char *name = stream == STDOUT_FILENO ? "stdout" : "stderr";
 	char target[PATH_MAX] = "";
 	struct jem_follow *follow = NULL;
-	char path[64];
+	char path[PATH_MAX];
 	int r;
 
 	source->publisher.now_ns = jem_now_ns();
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, stream);
-	if (readlink(path, target, sizeof(target) - 1) < 0)
+	if (copy)
+		snprintf(path, sizeof(path), "%s", copy);
+	else
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, stream);
+	if (copy)
+		snprintf(target, sizeof(target), "%s", copy);
+	if (!copy && readlink(path, target, sizeof(target) - 1) < 0)
 		r = -errno;
-	else if (is_ours(source, path))
+	else if (!copy && is_ours(source, path))
 		r = -EPERM;
 	else
 		r = add_follow(source, NULL, name, &follow);
 	if (!r) {
-		r = jem_follow_stream(follow, path, JEM_FROM_END);
+		r = jem_follow_stream(follow, path, copy ? JEM_FROM_BEGINNING : JEM_FROM_END);
 		if (r) {
 			source->follow_count--;
 			jem_follow_destroy(follow);

@@ -49,9 +49,11 @@ int jem_log_source_add(struct jem_log_source *source, const char *path, bool fro
 /*
  * Follows a standard stream (1 or 2) of a process if it is a regular file, opened anew, under the
  * name `stdout` or `stderr`; one file for both is followed once. Says in a status record what can
- * be observed. 0 when followed, -EINVAL when it is no file, -ESRCH ...
+ * be observed. 0 when followed, -EINVAL when it is no file, -ESRCH ... `copy` is the file that
+ * `jem run --tee` writes of the stream, followed in its place; NULL: none.
  */
-int jem_log_source_add_stream(struct jem_log_source *source, pid_t pid, int stream);
+int jem_log_source_add_stream(struct jem_log_source *source, pid_t pid, int stream,
+			      const char *copy);
 
 /*
  * The job has ended: reads everything to the end now, unfinished lines too. At `deadline_ns` what
