@@ -181,15 +181,9 @@ int jem_data_file_look(struct jem_data_file *file, int folder)
 	return scan(file, folder, false);
 }
 
-static void pack_next(struct jem_data_file *file, int folder);
-
 int jem_data_file_scan(struct jem_data_file *file, int folder)
 {
-	int status = scan(file, folder, true);
-
-	if (status == 0)
-		pack_next(file, folder);
-	return status;
+	return scan(file, folder, true);
 }
 
 int jem_data_file_open(struct jem_data_file *file, int folder)

@@ -54,7 +54,7 @@ void jem_data_file_init(struct jem_data_file *file, const char *stem, const char
 /* Finds what is there and changes nothing: for readers. 0 or negative errno. */
 int jem_data_file_look(struct jem_data_file *file, int folder);
 
-/* Finds what is there, mends what a crash left, and takes up compression: 0 or negative errno. */
+/* Finds what is there and mends what a crash left: 0 or negative errno. */
 int jem_data_file_scan(struct jem_data_file *file, int folder);
 
 /* Opens the current segment, made if need be. jem_data_file_write does it too. */

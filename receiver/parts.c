@@ -53,7 +53,17 @@ static void give_up(struct jem_parts *parts, size_t set)
 	forget_set(parts, set);
 }
 
-/* The set that a part belongs to, made if need be; the oldest one gives way. */
+/* Makes room: the oldest record that is done, else the one waited for longest. */
+static void give_up_one(struct jem_parts *parts)
+{
+	size_t set = 0;
+
+	while (set < parts->set_count && !parts->sets[set].is_done)
+		set++;
+	give_up(parts, set < parts->set_count ? set : 0);
+}
+
+/* The set that a part belongs to, made if need be. */
 static size_t find_set(struct jem_parts *parts, const char *epoch, enum jem_kind kind,
 		       uint64_t base, uint32_t part_count)
 {
@@ -68,7 +78,7 @@ static size_t find_set(struct jem_parts *parts, const char *epoch, enum jem_kind
 		i++;
 	}
 	if (parts->set_count == JEM_PART_SETS) {
-		give_up(parts, 0);
+		give_up_one(parts);
 		i--;
 	}
 	parts->sets[i] = (struct jem_part_set){ .kind = kind, .base = base, .parts = part_count };
@@ -123,7 +133,7 @@ static void keep_bounds(struct jem_parts *parts)
 	bool is_file_full = parts->file.size + parts->file.pending.len > JEM_PARTS_BYTES;
 
 	while (parts->set_count && (is_file_full || parts->count >= JEM_PARTS_KEPT))
-		give_up(parts, 0);
+		give_up_one(parts);
 }
 
 int jem_parts_add(struct jem_parts *parts, const struct jem_head *head, uint64_t i, uint64_t dt_ns,
@@ -259,14 +269,13 @@ int jem_parts_join(struct jem_parts *parts, int folder, struct jem_buf *text,
 
 void jem_parts_commit(struct jem_parts *parts, enum jem_kind kind, bool is_written)
 {
-	for (size_t set = parts->set_count; set-- > 0;) {
+	for (size_t set = 0; set < parts->set_count; set++) {
 		struct jem_part_set *of = &parts->sets[set];
 
 		if (!of->is_joined || of->kind != kind)
 			continue;
 		of->is_joined = false;
-		if (is_written)
-			forget_set(parts, set);
+		of->is_done = is_written;
 	}
 }
 
@@ -342,7 +351,7 @@ int jem_parts_recover(struct jem_parts *parts, int folder,
 	return status;
 }
 
-void jem_parts_note_line(struct jem_parts *parts, enum jem_kind kind, const char *epoch,
+bool jem_parts_note_line(struct jem_parts *parts, enum jem_kind kind, const char *epoch,
 			 uint64_t seq, uint64_t i)
 {
 	for (size_t set = 0; set < parts->set_count; set++) {
@@ -350,6 +359,7 @@ void jem_parts_note_line(struct jem_parts *parts, enum jem_kind kind, const char
 
 		if (of->kind == kind && of->seq == seq && of->i == i && of->have == of->parts &&
 		    !strcmp(of->epoch, epoch))
-			of->is_done = true;
+			return of->is_done = true;
 	}
+	return false;
 }

@@ -32,7 +32,7 @@ struct jem_part_set {
 	uint64_t seq; /* of the part that came last: the joined record bears its number */
 	uint64_t i;
 	bool is_joined; /* its line is pending in data/ */
-	bool is_done; /* its line was found in data/ after a crash: parts that come again are known */
+	bool is_done;   /* its line is in data/: parts that come again are known */
 };
 
 /* Where one part stands. */
@@ -78,18 +78,21 @@ int jem_parts_write(struct jem_parts *parts, int folder);
 int jem_parts_join(struct jem_parts *parts, int folder, struct jem_buf *text,
 		   struct jem_joined *ret);
 
-/* The joined records of `kind` are in the files now (forgotten), or are not (joined again). */
+/* The joined records of `kind` are in the files now, or are not and will be joined again. */
 void jem_parts_commit(struct jem_parts *parts, enum jem_kind kind, bool is_written);
 
 /* Empties file and index unless something is waited for. For when streams.json is written. */
 void jem_parts_trim(struct jem_parts *parts, int folder);
 
-/* After a crash: takes up the file; then every line of data/ it may have become is shown. */
+/*
+ * After a crash: takes up the file; then every line of data/ that it may have become is shown, and
+ * the answer is whether the line is a joined record.
+ */
 int jem_parts_recover(struct jem_parts *parts, int folder,
 		      void (*on_part)(void *arg, enum jem_kind kind, const char *epoch,
 				      uint64_t seq, uint64_t i),
 		      void *arg);
-void jem_parts_note_line(struct jem_parts *parts, enum jem_kind kind, const char *epoch,
+bool jem_parts_note_line(struct jem_parts *parts, enum jem_kind kind, const char *epoch,
 			 uint64_t seq, uint64_t i);
 
 #endif

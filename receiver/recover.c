@@ -68,22 +68,24 @@ static void take_line(struct recovery *recovery, enum jem_kind kind, const char 
 	struct jem_recording *recording = recovery->recording;
 	struct jem_stream *stream;
 	struct jem_data_line line;
+	bool is_joined;
 
 	if (jem_data_line_read(text, len, &line) < 0) {
 		recovery->damaged++;
 		return;
 	}
-	jem_parts_note_line(&recording->parts, kind, line.epoch, line.seq, line.i);
-	if (is_found) {
-		stream = stream_of(recording, line.epoch, kind);
-		if (stream) {
-			if (recovery->last && recovery->last != stream)
-				recovery->last->is_resuming = false;
-			jem_stream_find(stream, line.seq, line.i);
-			recovery->last = stream;
-		}
-		recovery->found++;
+	is_joined = jem_parts_note_line(&recording->parts, kind, line.epoch, line.seq, line.i);
+	stream = is_found ? stream_of(recording, line.epoch, kind) : NULL;
+	/* A joined record bears a number of its last part's batch, and says nothing of its lines. */
+	if (stream && is_joined) {
+		stream->records++;
+	} else if (stream) {
+		if (recovery->last && recovery->last != stream)
+			recovery->last->is_resuming = false;
+		jem_stream_find(stream, line.seq, line.i);
+		recovery->last = stream;
 	}
+	recovery->found += is_found;
 	derive(recovery, kind, &line, text, len, is_found);
 }
 
