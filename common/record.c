@@ -9,15 +9,6 @@ void jem_record_text(struct jem_record *record, const char *key, const char *tex
 	jem_json_text(&record->json, text, len);
 }
 
-void jem_record_line(struct jem_record *record, const char *key, struct jem_redact_state *state,
-		     const char *text, size_t len)
-{
-	jem_json_key(&record->json, key);
-	if (record->redactor)
-		text = jem_redact_line(record->redactor, state, text, &len);
-	jem_json_text(&record->json, text, len);
-}
-
 void jem_record_str(struct jem_record *record, const char *key, const char *text)
 {
 	jem_record_text(record, key, text, strlen(text));

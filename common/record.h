@@ -18,9 +18,6 @@ struct jem_record {
 /* Text from outside: redacted, made well-formed. Key names are ours. */
 void jem_record_text(struct jem_record *record, const char *key, const char *text, size_t len);
 void jem_record_str(struct jem_record *record, const char *key, const char *text);
-/* One line of a stream: what began in an earlier line (a PEM block) is hidden in this one too. */
-void jem_record_line(struct jem_record *record, const char *key, struct jem_redact_state *state,
-		     const char *text, size_t len);
 /* The value of a variable or option: hidden whole when its name says it is a secret. */
 void jem_record_named(struct jem_record *record, const char *name, const char *value);
 /* A word of ours (states, units, file names of the contract): not redacted. */

@@ -5,7 +5,6 @@
 #include "common/redact_scan.h"
 #include "common/redact_value.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,9 +15,7 @@ enum {
 	MATCH_LIMIT = 100000, /* steps of one pattern on one text: a hostile line costs a ms */
 	PATTERNS_MAX = 64,
 	KEEP_CAP = 64 << 10, /* memory kept from text to text */
-	PEM_LINES = 400,     /* an RSA key of 16384 bits has 200 */
 	PEM_LABEL_MAX = 64,
-	PEM_RUN = 40, /* base64 as long as this is body, wherever it stands in a line */
 };
 
 struct jem_redactor {
@@ -141,7 +138,7 @@ static const char *find(struct jem_redact_text text, size_t from, const char *wh
 }
 
 /* Hides the body of the block whose "-----BEGIN " ends at `at`; where to go on. */
-static size_t hide_pem(struct stage *stage, size_t at, struct jem_redact_state *state)
+static size_t hide_pem(struct stage *stage, size_t at)
 {
 	struct jem_redact_text text = stage->in;
 	size_t label_max = text.len - at < PEM_LABEL_MAX ? text.len - at : PEM_LABEL_MAX;
@@ -153,8 +150,6 @@ static size_t hide_pem(struct stage *stage, size_t at, struct jem_redact_state *
 		return at;
 	body = (size_t)(label_end - text.s) + 5;
 	end = find(text, body, "-----END");
-	if (!end && state)
-		state->pem_lines = PEM_LINES;
 	if (!end)
 		end = text.s + text.len;
 	if (text.s + body < end)
@@ -162,68 +157,9 @@ static size_t hide_pem(struct stage *stage, size_t at, struct jem_redact_state *
 	return (size_t)(end - text.s);
 }
 
-static size_t pem_run_end(struct jem_redact_text text, size_t i)
-{
-	while (i < text.len && (isalnum((unsigned char)text.s[i]) || text.s[i] == '+' ||
-				text.s[i] == '/' || text.s[i] == '='))
-		i++;
-	return i;
-}
-
-/* Long base64 anywhere in the line, and after such a line the word that ends the next one. */
-static void hide_pem_runs(struct stage *stage, struct jem_redact_state *state)
-{
-	struct jem_redact_text text = stage->in;
-	size_t last_start = text.len;
-	size_t last_end = text.len;
-	bool was_in_body = state->is_in_body;
-
-	state->is_in_body = false;
-	for (size_t i = 0; i < text.len;) {
-		size_t end = pem_run_end(text, i);
-
-		if (end == i) {
-			i++;
-			continue;
-		}
-		last_start = i;
-		last_end = end;
-		if (end - i >= PEM_RUN) {
-			hide(stage, i, end);
-			state->is_in_body = true;
-		}
-		i = end;
-	}
-	while (last_end < text.len && isspace((unsigned char)text.s[last_end]))
-		last_end++;
-	if (was_in_body && !state->is_in_body && last_start < text.len && last_end == text.len)
-		hide(stage, last_start, text.len);
-}
-
-/* A line that may belong to a block which began in an earlier line. */
-static struct jem_redact_text hide_pem_line(struct jem_redactor *redactor,
-					    struct jem_redact_state *state,
-					    struct jem_redact_text text)
-{
-	struct stage stage = begin_stage(redactor, text);
-	const char *end = find(text, 0, "-----END");
-
-	state->pem_lines--;
-	if (end) {
-		*state = (struct jem_redact_state){ 0 };
-		if (end > text.s)
-			hide(&stage, 0, (size_t)(end - text.s));
-	} else {
-		hide_pem_runs(&stage, state);
-	}
-	return end_stage(&stage);
-}
-
 /* What the words of the contract lead to. */
 
-static struct jem_redact_text hide_words(struct jem_redactor *redactor,
-					 struct jem_redact_state *state,
-					 struct jem_redact_text text)
+static struct jem_redact_text hide_words(struct jem_redactor *redactor, struct jem_redact_text text)
 {
 	struct stage stage = begin_stage(redactor, text);
 	struct jem_redact_hit hit = { 0 };
@@ -236,7 +172,7 @@ static struct jem_redact_text hide_words(struct jem_redactor *redactor,
 
 		from = hit.start + 1;
 		if (hit.word == JEM_REDACT_PEM) {
-			from = hide_pem(&stage, hit.end, state);
+			from = hide_pem(&stage, hit.end);
 		} else if (hit.word == JEM_REDACT_URL) {
 			found = jem_redact_userinfo(text, hit.end, &range);
 		} else if (hit.word == JEM_REDACT_JWT) {
@@ -289,24 +225,16 @@ static void bound_memory(struct jem_redactor *redactor)
 			jem_buf_deinit(&redactor->texts[i]);
 }
 
-const char *jem_redact_line(struct jem_redactor *redactor, struct jem_redact_state *state,
-			    const char *text, size_t *len)
+const char *jem_redact(struct jem_redactor *redactor, const char *text, size_t *len)
 {
 	struct jem_redact_text t = { text, *len };
 
 	bound_memory(redactor);
-	if (state && state->pem_lines)
-		t = hide_pem_line(redactor, state, t);
-	t = hide_words(redactor, state, t);
+	t = hide_words(redactor, t);
 	for (size_t i = 0; i < redactor->count; i++)
 		t = hide_matches(redactor, redactor->patterns[i], t);
 	*len = t.len;
 	return t.s;
-}
-
-const char *jem_redact(struct jem_redactor *redactor, const char *text, size_t *len)
-{
-	return jem_redact_line(redactor, NULL, text, len);
 }
 
 bool jem_redact_name_is_secret(const char *name, size_t len)

@@ -34,19 +34,11 @@ void jem_redactor_destroy(struct jem_redactor *redactor);
  * copy), else a view of the redactor's own memory, valid until its next call. *len is updated.
  *
  * Pass what belongs together in one call: a command line is one text, its arguments separated by
- * NUL or blanks, or `--password` and its value are never seen side by side.
+ * NUL or blanks, or `--password` and its value are never seen side by side. Who has only one line of
+ * a PEM block at a time keeps account of the block: a BEGIN without its END hides to the end of the
+ * text, and what comes next is the caller's to hide.
  */
 const char *jem_redact(struct jem_redactor *redactor, const char *text, size_t *len);
-
-/* What a stream of lines has to remember from line to line: zero at its beginning. */
-struct jem_redact_state {
-	unsigned pem_lines; /* lines in which the body of a PEM block may still come */
-	bool is_in_body;    /* the line before was of it */
-};
-
-/* The same for one line of a stream; a PEM block that spans its lines is hidden in all of them. */
-const char *jem_redact_line(struct jem_redactor *redactor, struct jem_redact_state *state,
-			    const char *text, size_t *len);
 
 /* Whether a variable or option of this name holds a secret. */
 bool jem_redact_name_is_secret(const char *name, size_t len);

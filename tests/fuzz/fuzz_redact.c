@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_redact: any bytes as lines of a stream. Well-formed UTF-8 stays so, and what is returned is
+ * fuzz_redact: any bytes as text, and as lines. Well-formed UTF-8 stays so, and what is returned is
  * the text itself or not much longer than it. Secrets in lines of their own behind it never leave,
  * whatever the bytes before them are.
  */
@@ -12,11 +12,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_line(struct jem_redactor *redactor, struct jem_redact_state *state,
-		       const char *line, size_t len)
+static void check_line(struct jem_redactor *redactor, const char *line, size_t len)
 {
 	size_t redacted = len;
-	const char *got = jem_redact_line(redactor, state, line, &redacted);
+	const char *got = jem_redact(redactor, line, &redacted);
 
 	if (got == line && redacted != len)
 		abort();
@@ -54,19 +53,18 @@ static void check_planted(struct jem_redactor *redactor, const uint8_t *data, si
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const patterns[] = { "[0-9]{6,}", "se.ret\\b" };
-	struct jem_redact_state state = { 0 };
 	struct jem_redactor *redactor;
 	const char *text = (const char *)data;
 
 	if (jem_redactor_create(patterns, 2, &redactor, NULL) < 0)
 		return 0;
-	check_line(redactor, NULL, text, size);
+	check_line(redactor, text, size);
 	check_planted(redactor, data, size);
 	for (size_t at = 0; at < size;) {
 		const char *end = memchr(text + at, '\n', size - at);
 		size_t len = end ? (size_t)(end - text) - at : size - at;
 
-		check_line(redactor, &state, text + at, len);
+		check_line(redactor, text + at, len);
 		at += len + 1;
 	}
 	jem_redactor_destroy(redactor);

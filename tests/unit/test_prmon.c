@@ -86,7 +86,7 @@ CASE(sums_up_averages_rates_and_peaks)
 	jem_prmon_add(&prmon, 2, node, job, &text);
 	jem_buf_clear(&text);
 	jem_prmon_write_summary(&prmon, &hardware, &text);
-	read_summary(text.data, text.len, &doc);
+	read_summary(jem_buf_cstr(&text), text.len, &doc); /* with its NUL, for what follows */
 	CHECK_EQ(member(&doc, "Avg", "rss"), 15 << 10);
 	CHECK_EQ(member(&doc, "Max", "rss"), 300 << 10);
 	CHECK_EQ(member(&doc, "Avg", "wchar"), 2000000);

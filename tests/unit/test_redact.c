@@ -209,38 +209,6 @@ CASE(hides_pem_blocks)
 	CHECK_EXAMPLES(examples);
 }
 
-CASE(hides_a_pem_block_line_by_line)
-{
-	static const struct example lines[] = {
-		{ "before", NULL },
-		{ "-----BEGIN EC PRIVATE KEY-----", NULL },
-		{ "Proc-Type: 4,ENCRYPTED", NULL },
-		{ "", NULL },
-		{ PEM_LINE, "***" },
-		{ "12:00 worker 2 says " PEM_LINE, "12:00 worker 2 says ***" },
-		{ "a log line of another thread.", NULL },
-		{ PEM_LINE "\r", "***\r" },
-		{ "abcDEF+/==", "***" },
-		{ "x=-----END EC PRIVATE KEY----- after", "***-----END EC PRIVATE KEY----- after" },
-		{ PEM_LINE, NULL },
-	};
-	struct jem_redact_state state = { 0 };
-	struct jem_redactor *redactor;
-
-	CHECK_OK(jem_redactor_create(NULL, 0, &redactor, NULL));
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		size_t len = strlen(lines[i].text);
-		const char *got = jem_redact_line(redactor, &state, lines[i].text, &len);
-		const char *wanted = lines[i].wanted ? lines[i].wanted : lines[i].text;
-
-		if (len != strlen(wanted) || memcmp(got, wanted, len))
-			check_fail(__FILE__, __LINE__, "'%s' became '%.*s'", lines[i].text,
-				   (int)len, got);
-	}
-	CHECK_EQ(state.pem_lines, 0);
-	jem_redactor_destroy(redactor);
-}
-
 CASE(hides_what_the_patterns_match)
 {
 	static const char *const patterns[] = { "DE\\d{4,}", "patient\\s+\\w+", "^$|q*" };
@@ -314,7 +282,7 @@ CASE(stays_linear_whatever_comes)
 }
 
 TESTS(T(knows_the_names_of_secrets), T(hides_values_of_secret_names), T(leaves_prose_alone),
-      T(hides_credentials_known_by_their_shape), T(hides_all_behind_a_quote_that_never_closes), T(hides_every_argument_of_a_list),
-      T(hides_pem_blocks), T(hides_a_pem_block_line_by_line), T(hides_what_the_patterns_match),
+      T(hides_credentials_known_by_their_shape), T(hides_all_behind_a_quote_that_never_closes),
+      T(hides_every_argument_of_a_list), T(hides_pem_blocks), T(hides_what_the_patterns_match),
       T(hides_the_rest_when_a_pattern_runs_away), T(says_what_is_wrong_with_a_pattern),
       T(stays_linear_whatever_comes))
