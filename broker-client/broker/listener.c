@@ -187,7 +187,7 @@ static int lock_folder(const char *path)
 static int listen_unix(struct jem_broker *broker, const char *path, struct jem_err *err)
 {
 	struct sockaddr_un address;
-	auto_close int lock = lock_folder(path);
+	auto_close int lock __attribute__((unused)) = lock_folder(path); /* held to the end */
 	auto_close int folder = -1;
 	auto_close int fd = -1;
 	char *copy;

@@ -197,6 +197,23 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 	*ret = uv_buf_init(room.start, (unsigned)room.size);
 }
 
+static void end_of_stream(struct jem_engine *engine)
+{
+	uv_read_stop(engine->stream);
+	/*
+	 * What came last may be understood only when proton is asked for output: the outcome of a
+	 * login, which says more than that the connection ended.
+	 */
+	pump(engine);
+	if (engine->is_closing || engine->has_ended)
+		return;
+	/* Proton does not see the end of a stream within a frame: it is told. */
+	if (!pn_connection_driver_read_closed(&engine->driver))
+		pn_connection_driver_errorf(&engine->driver, "amqp:connection:framing-error", "%s",
+					    "the connection ended without a close");
+	pn_connection_driver_close(&engine->driver);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
 	struct jem_engine *engine = stream->data;
@@ -206,13 +223,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 	if (nread == UV_ENOBUFS && pn_connection_driver_read_closed(&engine->driver)) {
 		uv_read_stop(stream); /* proton wants no more: after a close frame or an error */
 	} else if (nread == UV_EOF) {
-		uv_read_stop(stream);
-		/* What came last may be understood only when proton is asked for output: the
-		 * outcome of a login, which says more than that the connection ended. */
-		pump(engine);
-		if (engine->is_closing || engine->has_ended)
-			return;
-		pn_connection_driver_read_close(&engine->driver);
+		end_of_stream(engine);
 	} else if (nread < 0) {
 		fail(engine, "read", (int)nread);
 		return;

@@ -19,7 +19,10 @@ FLOW_TESTS += $(config_tests)
 dist_check_SCRIPTS += $(config_tests)
 
 # the broker
-broker_tests = %D%/test_broker.py
+check_PROGRAMS += %D%/wire_client
+%C%_wire_client_SOURCES = %D%/wire_client.c
+%C%_wire_client_LDADD = $(BROKER_CLIENT_LIBS)
+broker_tests = %D%/test_broker.py %D%/test_wire_client.py
 FLOW_TESTS += $(broker_tests)
 dist_check_SCRIPTS += $(broker_tests)
 

@@ -36,6 +36,10 @@ FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message
 %C%_fuzz_url_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
 %C%_fuzz_amqp_message_SOURCES = %D%/fuzz_amqp_message.c
 %C%_fuzz_amqp_message_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a
+FUZZ_TESTS += %D%/fuzz_amqp_broker
+%C%_fuzz_amqp_broker_SOURCES = %D%/fuzz_amqp_broker.c
+%C%_fuzz_amqp_broker_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PROTON_CFLAGS)
+%C%_fuzz_amqp_broker_LDADD = $(FUZZ_MAIN) $(BROKER_CLIENT_LIBS)
 
 # daemon
 
