@@ -42,6 +42,13 @@ FUZZ_TESTS += %D%/fuzz_amqp_broker
 %C%_fuzz_amqp_broker_LDADD = $(FUZZ_MAIN) $(BROKER_CLIENT_LIBS)
 
 # daemon
+FUZZ_TESTS += %D%/fuzz_log_line %D%/fuzz_token %D%/fuzz_proxy
+%C%_fuzz_log_line_SOURCES = %D%/fuzz_log_line.c
+%C%_fuzz_log_line_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
+%C%_fuzz_token_SOURCES = %D%/fuzz_token.c
+%C%_fuzz_token_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
+%C%_fuzz_proxy_SOURCES = %D%/fuzz_proxy.c
+%C%_fuzz_proxy_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
 
 # receiver
 

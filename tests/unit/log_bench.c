@@ -62,7 +62,9 @@ static void take(struct log_bench *bench, enum jem_kind kind, uint32_t object)
 	record.length = get_u64(bench, object, "length");
 	record.from = get_u64(bench, object, "from");
 	record.to = get_u64(bench, object, "to");
-	record.json = strndup(bench->doc.text + token->start, token->end - token->start);
+	record.json = calloc(1, token->end - token->start + 1);
+	CHECK(record.json != NULL);
+	memcpy(record.json, bench->doc.text + token->start, token->end - token->start);
 	if (bench->on_record)
 		bench->on_record(bench->arg, &record);
 	if (bench->keeps_none) {

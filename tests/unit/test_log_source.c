@@ -212,11 +212,11 @@ CASE(reports_copytruncate_as_a_range_of_bytes)
 	CHECK_OK(truncate(log_bench_path("a.log"), 0));
 	log_bench_write("a.log", "a", "anew\n");
 	log_bench_wait(&bench, has_degraded, 0, "the loss");
+	log_bench_turn(&bench, 150);
 	status = log_bench_status(&bench, "degraded", "log");
 	CHECK_EQ(status->to, (3 << 20) - 1);
 	CHECK_GE(status->from, 1);
 	CHECK_LE(status->from, status->to - 1);
-	log_bench_turn(&bench, 150);
 	/* Every byte before the range is in a line, none of it after. */
 	CHECK_EQ(line(log_bench_count(&bench, JEM_KIND_log) - 1)->offset, 0);
 	CHECK_STR(line(log_bench_count(&bench, JEM_KIND_log) - 1)->text, "anew");
