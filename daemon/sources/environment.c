@@ -232,9 +232,9 @@ static void add_folder(struct jem_record *record, const struct jem_environment_o
 }
 
 static void add_folders(struct jem_record *record, const struct jem_environment_options *options,
-			const struct jem_job_environ *environ)
+			const struct jem_job_environ *variables)
 {
-	const char *tmp = jem_job_environ_get(environ, "TMPDIR");
+	const char *tmp = jem_job_environ_get(variables, "TMPDIR");
 	char link[PATH_MAX];
 	char work[PATH_MAX];
 	ssize_t len;
@@ -245,16 +245,16 @@ static void add_folders(struct jem_record *record, const struct jem_environment_
 	jem_record_array_begin(record, "folders");
 	add_folder(record, options, "work", work);
 	add_folder(record, options, "tmp", tmp && *tmp ? tmp : "/tmp");
-	add_folder(record, options, "home", jem_job_environ_get(environ, "HOME"));
+	add_folder(record, options, "home", jem_job_environ_get(variables, "HOME"));
 	jem_record_array_end(record);
 }
 
-static void add_variables(struct jem_record *record, const struct jem_job_environ *environ)
+static void add_variables(struct jem_record *record, const struct jem_job_environ *variables)
 {
 	unsigned count = 0;
 
 	jem_record_object_begin(record, "variables");
-	for (const char *at = NULL; (at = jem_job_environ_next(environ, at));) {
+	for (const char *at = NULL; (at = jem_job_environ_next(variables, at));) {
 		size_t len = strcspn(at, "=");
 		char name[NAME_SIZE];
 		char value[VALUE_MAX];
@@ -272,7 +272,7 @@ static void add_variables(struct jem_record *record, const struct jem_job_enviro
 void jem_environment_publish(const struct jem_environment_options *options)
 {
 	struct jem_environment_options of = *options;
-	struct jem_job_environ environ;
+	struct jem_job_environ variables;
 	struct jem_record *record;
 	struct machine machine;
 	char text[640];
@@ -280,7 +280,7 @@ void jem_environment_publish(const struct jem_environment_options *options)
 	if (!of.pid)
 		of.pid = getpid();
 	read_machine(&of, &machine);
-	jem_job_environ_init(&environ, of.root, of.pid);
+	jem_job_environ_init(&variables, of.root, of.pid);
 	snprintf(text, sizeof(text), "%s, %s %s, %u x %s, %.1f GiB of memory", machine.system,
 		 machine.name.sysname, machine.name.release, machine.cpu_count, machine.cpu_model,
 		 (double)machine.memory_bytes / (1 << 30));
@@ -290,10 +290,10 @@ void jem_environment_publish(const struct jem_environment_options *options)
 	jem_record_object_begin(record, "fields");
 	add_machine(record, of.root, &machine);
 	add_limits(record, of.pid);
-	add_folders(record, &of, &environ);
+	add_folders(record, &of, &variables);
 	if (options->pid)
-		add_variables(record, &environ);
+		add_variables(record, &variables);
 	jem_record_object_end(record);
 	jem_batcher_end(of.batcher, JEM_IN_TIME);
-	jem_job_environ_deinit(&environ);
+	jem_job_environ_deinit(&variables);
 }

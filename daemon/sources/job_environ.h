@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_environ: the environment that a process was started with (/proc/PID/environ). */
+/* job_environ: the environment that a process was started with (/proc/PID/variables). */
 #ifndef JEM_DAEMON_SOURCES_JOB_ENVIRON_H
 #define JEM_DAEMON_SOURCES_JOB_ENVIRON_H
 
@@ -14,13 +14,13 @@ struct jem_job_environ {
 };
 
 /* `root` stands before /proc. A negative errno leaves it empty, and still to be deinited. */
-int jem_job_environ_init(struct jem_job_environ *environ, const char *root, pid_t pid);
-void jem_job_environ_deinit(struct jem_job_environ *environ);
+int jem_job_environ_init(struct jem_job_environ *variables, const char *root, pid_t pid);
+void jem_job_environ_deinit(struct jem_job_environ *variables);
 
 /* The value, or NULL. */
-const char *jem_job_environ_get(const struct jem_job_environ *environ, const char *name);
+const char *jem_job_environ_get(const struct jem_job_environ *variables, const char *name);
 
 /* The variable after `at` (NULL: the first), NULL at the end. */
-const char *jem_job_environ_next(const struct jem_job_environ *environ, const char *at);
+const char *jem_job_environ_next(const struct jem_job_environ *variables, const char *at);
 
 #endif

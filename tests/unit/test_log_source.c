@@ -253,12 +253,13 @@ CASE(carries_a_line_of_a_megabyte)
 
 CASE(makes_nul_bytes_and_broken_characters_harmless)
 {
+	static const char bytes[] = "nul \0 here\nbroken \xff\xc3( here\n";
 	FILE *file;
 
 	open_with("a.log");
 	log_bench_start(&bench);
 	file = fopen(log_bench_path("a.log"), "w");
-	fwrite("nul \0 here\nbroken \xff\xc3( here\n", 1, 27, file);
+	fwrite(bytes, 1, sizeof(bytes) - 1, file);
 	fclose(file);
 	log_bench_wait(&bench, log_bench_has_lines, 2, "both lines");
 	CHECK_EQ(line(0)->text_len, 10);

@@ -106,16 +106,18 @@ static bool parse_quantifier(struct parser *p, bool *may_be_absent)
 
 static void skip_class(struct parser *p)
 {
+	static const char name_chars[] = "^abcdefghijklmnopqrstuvwxyz";
+
 	p->at++;
 	if (*p->at == '^')
 		p->at++;
 	if (*p->at == ']')
 		p->at++;
 	while (*p->at && *p->at != ']') {
-		if (*p->at == '[' && (p->at[1] == ':' || p->at[1] == '.' || p->at[1] == '=')) {
-			const char *end = strstr(p->at + 2, ":]");
+		if (*p->at == '[' && strchr(":.=", p->at[1])) {
+			const char *end = p->at + 2 + strspn(p->at + 2, name_chars);
 
-			if (p->at[1] != ':' || !end) {
+			if (p->at[1] != ':' || end[0] != ':' || end[1] != ']') {
 				p->is_unknown = true;
 				return;
 			}
