@@ -11,7 +11,7 @@
  * connection, or after GONE_MS.
  */
 #include "broker-client/broker.h"
-#include "common/batch.h"
+#include "common/clock.h"
 #include "common/identity.h"
 #include "common/launch_link.h"
 #include "common/log.h"
