@@ -33,8 +33,9 @@ jem_tool_SOURCES = \
 	%D%/check_observe.c %D%/check_observe.h \
 	%D%/manual.c \
 	%D%/broker.c \
+	%D%/collect.c \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def
-jem_tool_LDADD = $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
+jem_tool_LDADD = libreceiver.a libreport.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
 	$(FREETYPE_LIBS) -lm
