@@ -22,5 +22,5 @@ include daemon/sources/log/build.mk
 include daemon/sources/metrics/build.mk
 
 bin_PROGRAMS += jemd
-jemd_SOURCES = %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
+jemd_SOURCES = %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
 jemd_LDADD = liblogs.a libmetrics.a libdaemon.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lpthread -lm

@@ -5,6 +5,7 @@
 #include "common/config_check.h"
 #include "common/config_file.h"
 #include "common/log.h"
+#include "daemon/flags.h"
 #include "daemon/worker.h"
 
 #include <errno.h>
@@ -26,39 +27,6 @@ static const char usage[] =
 	"as prmon, it writes the files of prmon instead, and ends in order on SIGUSR1 and "
 	"SIGTERM.\n"
 	"\n";
-
-enum own_flag {
-	FLAG_PID,
-	FLAG_FILENAME,
-	FLAG_JSON,
-	FLAG_LAUNCHER,
-	FLAG_COLLECTOR,
-	FLAG_STDOUT,
-	FLAG_STDERR,
-	FLAGS_OF_PRMON /* from here on: what prmon takes and we do without */
-};
-
-static const struct jem_flag flags[] = {
-	[FLAG_PID] = { "pid", "PID", "watch the job whose first process this is", 'p' },
-	[FLAG_FILENAME] = { "filename", "FILE", "write samples in the text format of prmon", 'f' },
-	[FLAG_JSON] = { "json-summary", "FILE", "write a summary in the JSON format of prmon",
-			'j' },
-	[FLAG_LAUNCHER] = { "launcher-fd", "FD", "socket to `jem run`, which alone uses this", 0 },
-	[FLAG_COLLECTOR] = { "collector", "URL", "publish there too; `jem run` alone uses this",
-			     0 },
-	[FLAG_STDOUT] = { "stdout-copy", "FILE", "what --tee copies; `jem run` alone uses this",
-			  0 },
-	[FLAG_STDERR] = { "stderr-copy", "FILE", "what --tee copies; `jem run` alone uses this",
-			  0 },
-	[FLAGS_OF_PRMON] = { "log-filename", "FILE", "as prmon has it; does nothing", 'o' },
-	{ "units", NULL, "as prmon has it; units are always written", 'u' },
-	{ "netdev", "NAME", "as prmon has it; does nothing", 'n' },
-	{ "disable", "MONITOR", "as prmon has it; does nothing", 'd' },
-	{ "level", "LEVEL", "as prmon has it; does nothing", 'l' },
-	{ "fast-memmon", NULL, "as prmon has it; does nothing", 'm' },
-	{ "suppress-hw-info", NULL, "as prmon has it; does nothing", 's' },
-	{ 0 },
-};
 
 /* What only jemd's own command line knows. */
 struct own_options {
@@ -89,27 +57,27 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 {
 	struct own_options *own = arg;
 
-	if (flag >= &flags[FLAGS_OF_PRMON])
+	if (flag >= &jem_daemon_flags[JEM_FLAGS_OF_PRMON])
 		return 0;
-	switch ((enum own_flag)(flag - flags)) {
-	case FLAG_PID:
+	switch ((enum jem_daemon_flag)(flag - jem_daemon_flags)) {
+	case JEM_FLAG_PID:
 		return take_number(flag, value, 1, &own->pid, err);
-	case FLAG_LAUNCHER:
+	case JEM_FLAG_LAUNCHER:
 		return take_number(flag, value, 3, &own->launcher_fd, err);
-	case FLAG_COLLECTOR:
+	case JEM_FLAG_COLLECTOR:
 		own->collector = value;
 		return 0;
-	case FLAG_STDOUT:
-	case FLAG_STDERR:
-		own->copies[flag - &flags[FLAG_STDOUT]] = value;
+	case JEM_FLAG_STDOUT:
+	case JEM_FLAG_STDERR:
+		own->copies[flag - &jem_daemon_flags[JEM_FLAG_STDOUT]] = value;
 		return 0;
-	case FLAG_FILENAME:
+	case JEM_FLAG_FILENAME:
 		own->prmon_text = value;
 		return 0;
-	case FLAG_JSON:
+	case JEM_FLAG_JSON:
 		own->prmon_json = value;
 		return 0;
-	case FLAGS_OF_PRMON:
+	case JEM_FLAGS_OF_PRMON:
 		break;
 	}
 	return -EINVAL;
@@ -156,14 +124,14 @@ static int configure(struct jem_config *config, int argc, char **argv, struct ow
 	struct jem_err err;
 	const char *path;
 	const struct jem_args args = { .programs = JEM_FOR_DAEMON | JEM_FOR_RUN,
-				       .flags = flags,
+				       .flags = jem_daemon_flags,
 				       .on_flag = on_flag,
 				       .arg = own };
 	int left = jem_config_parse(config, &args, argc, argv, &err);
 
 	if (left == JEM_ARGS_HELP) {
 		fputs(usage, stdout);
-		jem_config_print_help(stdout, JEM_FOR_DAEMON, flags);
+		jem_config_print_help(stdout, JEM_FOR_DAEMON, jem_daemon_flags);
 		return left;
 	}
 	if (left == JEM_ARGS_VERSION) {

@@ -39,3 +39,5 @@ jem_tool_SOURCES = \
 	%D%/tools.def
 jem_tool_LDADD = libreceiver.a libreport.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
 	$(FREETYPE_LIBS) -lm
+# for its manual page
+jem_tool_SOURCES += daemon/flags.c daemon/flags.h

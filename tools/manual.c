@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/metric.h"
+#include "daemon/flags.h"
 
 #include <string.h>
 #include <sysexits.h>
@@ -52,7 +53,7 @@ static int run(const struct jem_tool_args *args)
 	else if (!strcmp(what, "run"))
 		jem_config_print_man(stdout, JEM_FOR_RUN, NULL);
 	else if (!strcmp(what, "jemd"))
-		jem_config_print_man(stdout, JEM_FOR_DAEMON, NULL);
+		jem_config_print_man(stdout, JEM_FOR_DAEMON, jem_daemon_flags);
 	else if (!strcmp(what, "keys"))
 		jem_config_print_man_keys(stdout);
 	else if (!strcmp(what, "metrics"))
