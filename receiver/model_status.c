@@ -3,9 +3,14 @@
 #include "receiver/model_internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	FIELD_DEPTH = 4
+};
 
 /* Takes `text` over into a field of the model, unless there is none. */
 static void replace(char **field, char *text)
@@ -115,7 +120,60 @@ static char *value_text(const struct jem_feed *feed, uint32_t token)
 				    JEM_MODEL_TEXT_MAX));
 }
 
-/* Objects become paths: {"system":{"kernel":"6.1"}} is system.kernel. */
+/* An object of a list as one line: path /tmp, type tmpfs. Its name is left out. */
+static char *list_text(const struct jem_feed *feed, uint32_t object)
+{
+	uint32_t end = jem_json_end(feed->doc, object);
+	struct jem_buf line;
+	char *text;
+
+	jem_buf_init(&line, JEM_MODEL_TEXT_MAX);
+	for (uint32_t name = jem_json_first(feed->doc, object); name < end;) {
+		uint32_t value = jem_json_next(feed->doc, name);
+		char *word = jem_feed_text(feed, name);
+		char *content = value_text(feed, value);
+
+		name = jem_json_next(feed->doc, value);
+		if (word && content && strcmp(word, "name") != 0)
+			jem_buf_printf(&line, "%s%s %s", line.len ? ", " : "", word, content);
+		free(word);
+		free(content);
+	}
+	text = line.failed ? NULL : strdup(jem_buf_cstr(&line));
+	jem_buf_deinit(&line);
+	return text;
+}
+
+static void add_fields(const struct jem_feed *feed, uint32_t object, const char *prefix, int depth);
+
+/* Objects become paths, {"system":{"kernel":"6.1"}} is system.kernel; lists are told by name. */
+static void add_field(const struct jem_feed *feed, const char *path, uint32_t value, int depth)
+{
+	const struct jem_json_doc *doc = feed->doc;
+	enum jem_json_type type = jem_json_type(doc, value);
+
+	if (depth < FIELD_DEPTH && type == JEM_JSON_OBJECT) {
+		add_fields(feed, value, path, depth + 1);
+		return;
+	}
+	if (type != JEM_JSON_ARRAY || jem_json_first(doc, value) == jem_json_end(doc, value) ||
+	    jem_json_type(doc, jem_json_first(doc, value)) != JEM_JSON_OBJECT) {
+		set_field(feed->model, path, value_text(feed, value));
+		return;
+	}
+	for (uint32_t i = jem_json_first(doc, value); i < jem_json_end(doc, value);
+	     i = jem_json_next(doc, i)) {
+		uint32_t token = jem_json_member(doc, i, "name");
+		char *name = token ? jem_feed_text(feed, token) : NULL;
+		char item[256];
+
+		snprintf(item, sizeof(item), "%.120s.%.120s", path, name ? name : "");
+		free(name);
+		if (jem_json_type(doc, i) == JEM_JSON_OBJECT)
+			set_field(feed->model, item, list_text(feed, i));
+	}
+}
+
 static void add_fields(const struct jem_feed *feed, uint32_t object, const char *prefix, int depth)
 {
 	uint32_t end = jem_json_end(feed->doc, object);
@@ -126,13 +184,10 @@ static void add_fields(const struct jem_feed *feed, uint32_t object, const char 
 		char path[256];
 
 		name = jem_json_next(feed->doc, value);
-		snprintf(path, sizeof(path), "%s%s%.120s", prefix, *prefix ? "." : "",
+		snprintf(path, sizeof(path), "%.120s%s%.120s", prefix, *prefix ? "." : "",
 			 word ? word : "");
 		free(word);
-		if (depth < 4 && jem_json_type(feed->doc, value) == JEM_JSON_OBJECT)
-			add_fields(feed, value, path, depth + 1);
-		else
-			set_field(feed->model, path, value_text(feed, value));
+		add_field(feed, path, value, depth);
 	}
 }
 
@@ -149,7 +204,7 @@ static int read_environment(const struct jem_feed *feed)
 static int read_credential(const struct jem_feed *feed)
 {
 	char *name = jem_feed_member_text(feed, "name");
-	double remaining_s = jem_feed_number(feed, feed->record, "remaining_s", -1);
+	double remaining_s = jem_feed_number(feed, feed->record, "remaining_s", NAN);
 	char path[160];
 	char *value = NULL;
 
@@ -157,9 +212,10 @@ static int read_credential(const struct jem_feed *feed)
 		return -EBADMSG;
 	snprintf(path, sizeof(path), "credential.%.120s", name);
 	free(name);
-	if (remaining_s < 0)
+	if (isnan(remaining_s))
 		value = jem_feed_member_text(feed, "text");
-	else if (asprintf(&value, "%.1f h left", remaining_s / 3600) < 0)
+	else if (asprintf(&value, remaining_s < 0 ? "ended %.1f h ago" : "%.1f h left",
+			  fabs(remaining_s) / 3600) < 0)
 		value = NULL;
 	set_field(feed->model, path, value);
 	return value ? 0 : -EBADMSG;

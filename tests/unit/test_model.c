@@ -150,10 +150,14 @@ CASE(marks_one_event_once)
 CASE(reads_the_environment_as_paths)
 {
 	begin();
-	CHECK_OK(feed(JEM_KIND_status, 0,
-		      "{\"state\":\"environment\",\"text\":\"\",\"fields\":{\"system\":{\"kernel\":"
-		      "\"6.1\",\"cores\":2},\"a\":[1,2]}}"));
-	CHECK_EQ(model->field_count, 3);
+	CHECK_OK(feed(
+		JEM_KIND_status, 0,
+		"{\"state\":\"environment\",\"text\":\"\",\"fields\":{\"system\":{\"kernel\":"
+		"\"6.1\",\"cores\":2},\"a\":[1,2],\"mounts\":[{\"name\":\"tmp\",\"path\":\"/tmp\","
+		"\"type\":\"tmpfs\"}]}}"));
+	CHECK_EQ(model->field_count, 4);
+	CHECK_STR(model->fields[3].name, "mounts.tmp");
+	CHECK_STR(model->fields[3].value, "path /tmp, type tmpfs");
 	CHECK_STR(model->fields[0].name, "system.kernel");
 	CHECK_STR(model->fields[1].value, "2");
 	CHECK_STR(model->fields[2].value, "[1,2]");
