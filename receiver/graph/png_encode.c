@@ -13,6 +13,8 @@ enum {
 	SLOTS = 4 * COLOURS_MAX,
 	PALETTE_MAX = 256,
 	CLOSE_ENOUGH = 24, /* difference in a channel that nobody sees at an edge */
+	EXACT = 160,       /* colours that are never changed: the ones used most */
+	EDGES_PART = 32,   /* at most this part of the pixels may change at all */
 	FILTER_NONE = 0,
 	FILTER_SUB = 1,
 	FILTER_UP = 2,
@@ -113,12 +115,15 @@ static int distance(uint32_t a, uint32_t b)
 }
 
 /*
- * A palette in which each colour has one at most `tolerance` away: in order of use, a colour is
- * taken in when nothing there is near enough. False when that takes more than there is room for.
+ * A palette in which each colour has one at most `tolerance` away, and those used most have
+ * themselves: in order of use, a colour is taken in when nothing there is near enough. False when
+ * that takes more than there is room for, or changes more than edges.
  */
 static bool cover(struct colours *colours, struct colour *const *order, int tolerance)
 {
 	uint32_t chosen[PALETTE_MAX];
+	uint64_t pixels = 0;
+	uint64_t changed = 0;
 
 	colours->palette_count = 0;
 	for (uint32_t i = 0; i < colours->count; i++) {
@@ -132,13 +137,18 @@ static bool cover(struct colours *colours, struct colour *const *order, int tole
 				order[i]->place = (uint8_t)k;
 			}
 		}
-		if (best <= tolerance)
+		pixels += order[i]->pixels;
+		if (best <= tolerance && (!best || i >= EXACT)) {
+			changed += best ? order[i]->pixels : 0;
 			continue;
+		}
 		if (colours->palette_count == PALETTE_MAX)
 			return false;
 		order[i]->place = (uint8_t)colours->palette_count;
 		chosen[colours->palette_count++] = order[i]->rgb;
 	}
+	if (changed > pixels / EDGES_PART)
+		return false;
 	for (uint32_t k = 0; k < colours->palette_count; k++)
 		for (int i = 0; i < 3; i++)
 			colours->palette[3 * k + (uint32_t)i] =

@@ -167,7 +167,7 @@ static void blend(uint8_t *pixel, uint32_t rgb, float coverage)
 	for (int i = 0; i < 3; i++) {
 		int to = (int)(rgb >> (16 - 8 * i) & 0xff);
 
-		pixel[i] = (uint8_t)(pixel[i] + ((to - pixel[i]) * part + 128) / 256);
+		pixel[i] = (uint8_t)(pixel[i] + (((to - pixel[i]) * part + 128) >> 8));
 	}
 }
 
