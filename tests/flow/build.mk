@@ -57,3 +57,7 @@ dist_check_SCRIPTS += $(contract_tests)
 check_PROGRAMS += %D%/sample_report
 %C%_sample_report_SOURCES = %D%/sample_report.c
 %C%_sample_report_LDADD = $(REPORT_LIBS)
+EXTRA_DIST += %D%/page.mjs %D%/package.json
+page_tests = %D%/test_graphs.py %D%/test_page.py
+FLOW_TESTS += $(page_tests)
+dist_check_SCRIPTS += $(page_tests)

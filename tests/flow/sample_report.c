@@ -2,7 +2,9 @@
 /*
  * sample_report: writes the folder of a made-up job, for tests and for looking at pages.
  *
- *	sample_report DIR [ended|running|failed|hostile|empty] [SAMPLES]
+ *	sample_report DIR [ended|running|failed|hostile|empty|index] [SAMPLES]
+ *
+ * `index` writes the page of SAMPLES made-up jobs instead, of which the first is in DIR/first.
  *
  * The records are those a daemon would send, as JSON text through the same decoder; the numbers
  * come from a fixed seed, so equal arguments give equal files.
@@ -355,6 +357,72 @@ static void tell(const struct plot *plot)
 	set_streams(plot);
 }
 
+static void make_entry(struct jem_index_entry *entry, unsigned i)
+{
+	static char jobs[1000][16];
+	static const char *const users[] = { "aresearcher", "bstudent", "operator" };
+
+	snprintf(jobs[i % 1000], sizeof(jobs[0]), "47%02u-%u", 11 + i / 5, i % 5);
+	*entry = (struct jem_index_entry){
+		.href = i ? "none/index.html" : "first/index.html",
+		.site = "cern-prod",
+		.user = users[i % 3],
+		.job = jobs[i % 1000],
+		.node = "wn-042",
+		.command = "./run.sh --events 1000000 --output 'result file.json'",
+		.state = i % 7 == 1 ? JEM_JOB_RUNNING : JEM_JOB_ENDED,
+		.exit_code = i % 7 == 3   ? 2
+			     : i % 7 == 4 ? -1
+					  : 0,
+		.signal = i % 7 == 4 ? 9 : -1,
+		.start_ns = T0_NS - i * 600000000000ull,
+		.last_ns = T0_NS,
+		.wall_s = 30 + 4000 * noise(),
+		.cpu_s = 30 + 4000 * noise(),
+		.peak_rss_bytes = noise() * 2 * GIB,
+		.memory_limit_bytes = 2 * GIB,
+		.worst = i % 7 == 3 ? JEM_SEVERITY_CRITICAL : JEM_SEVERITY_NONE,
+		.alerts = i % 7 == 3,
+		.lost_records = i % 11 == 5 ? 17 : 0,
+	};
+}
+
+static void write_index(unsigned count, int dirfd)
+{
+	struct jem_page_options options = { .now_ns = T0_NS + 1000000000u };
+	auto_free struct jem_index_entry *entries = calloc(count, sizeof(*entries));
+
+	if (count && !entries)
+		die("memory");
+	for (unsigned i = 0; i < count; i++)
+		make_entry(&entries[i], i);
+	errno = -jem_page_write_index(entries, count, &options, dirfd);
+	if (errno > 0)
+		die("index");
+}
+
+static void write_report(const struct plot *plot, int dirfd)
+{
+	struct jem_page_options options = {
+		.now_ns = T0_NS + plot->samples * 1000000000ull + 2000000000u,
+		.refresh_s = plot->has_ended ? 0 : 2,
+		.index = "../index.html",
+	};
+
+	jem_json_doc_init(&doc);
+	if (jem_model_create(&model) < 0)
+		die("memory");
+	tell(plot);
+	errno = -jem_graphs_write(model, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF, dirfd);
+	if (errno > 0)
+		die("graphs");
+	errno = -jem_page_write_job(model, &options, dirfd);
+	if (errno > 0)
+		die("page");
+	jem_model_destroy(model);
+	jem_json_doc_deinit(&doc);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 2 ? argv[2] : "ended";
@@ -363,12 +431,12 @@ int main(int argc, char **argv)
 		.is_hostile = !strcmp(kind, "hostile"),
 		.samples = argc > 3 ? (unsigned)atoi(argv[3]) : 3600,
 	};
-	struct jem_page_options options = { .index = "../index.html" };
 	auto_close int dirfd = -1;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: sample_report DIR [ended|running|failed|hostile|empty] "
-				"[SAMPLES]\n");
+		fprintf(stderr,
+			"usage: sample_report DIR [ended|running|failed|hostile|empty|index] "
+			"[SAMPLES]\n");
 		return 64;
 	}
 	plot.has_ended = strcmp(kind, "running") != 0;
@@ -379,19 +447,9 @@ int main(int argc, char **argv)
 	dirfd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		die(argv[1]);
-	jem_json_doc_init(&doc);
-	if (jem_model_create(&model) < 0)
-		die("memory");
-	tell(&plot);
-	options.now_ns = T0_NS + plot.samples * 1000000000ull + 2000000000u;
-	options.refresh_s = plot.has_ended ? 0 : 5;
-	errno = -jem_graphs_write(model, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF, dirfd);
-	if (errno > 0)
-		die("graphs");
-	errno = -jem_page_write_job(model, &options, dirfd);
-	if (errno > 0)
-		die("page");
-	jem_model_destroy(model);
-	jem_json_doc_deinit(&doc);
+	if (!strcmp(kind, "index"))
+		write_index(plot.samples, dirfd);
+	else
+		write_report(&plot, dirfd);
 	return 0;
 }
