@@ -11,7 +11,7 @@ import sys
 
 import contract
 from contract import Recorder
-from jemtest import Failed, case, check, check_equal, main, program, spawn, wait_until
+from jemtest import Failed, case, check, check_equal, main, program, spawn
 
 PEM_BODY = "MIIEpAIBAAKCAQEAPLANTEDpemLINE{}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -193,6 +193,22 @@ def no_secret_is_on_the_wire(folder):
         check(len(recorder.records("alert")) >= 3, "an alert is missing")
         check(any("command" in r for r in recorder.records("status")), "no command line")
         look_for_secrets({"the wire": recorder.bytes(), "standard error": done.stderr})
+
+
+@case
+def no_secret_is_in_the_folder(folder):
+    jem, command, options = prepare(folder)
+    report = os.path.join(folder, "report")
+    done = subprocess.run([*jem, "--out", report, "--", *command], check=False, timeout=60,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, **options)
+    check_equal(done.returncode, 0, done.stderr.decode())
+    lines = contract.check_report(report)
+    check_alive([line["text"] for line in lines["log"]])
+    content = folder_bytes(report)
+    for name in ("job.log", "data/log.jsonl", "data/status.jsonl"):
+        check(os.path.join(report, name) in content, f"{name} is missing")
+    look_for_secrets({**content, "standard error": done.stderr})
 
 
 main()
