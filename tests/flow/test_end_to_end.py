@@ -29,7 +29,7 @@ def check_whole(report):
     for stream in streams:
         check_equal(stream["missing"], [], f"missing of {stream['kind']}")
         check_equal(stream["records_missing"], 0, f"records missing of {stream['kind']}")
-        numbers = [line["i"] for line in records(report, stream["kind"])
+        numbers = [(line["seq"], line["i"]) for line in records(report, stream["kind"])
                    if line["epoch"] == stream["epoch"]]
         check_equal(numbers, sorted(set(numbers)), f"numbers of {stream['kind']}")
     own = [r["values"] for r in records(report, "metric") if r["scope"] == "monitor"]
