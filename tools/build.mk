@@ -32,6 +32,7 @@ jem_tool_SOURCES = \
 	%D%/check_login.c %D%/check_login.h \
 	%D%/check_observe.c %D%/check_observe.h \
 	%D%/manual.c \
+	%D%/receive.c \
 	%D%/broker.c \
 	%D%/collect.c \
 	%D%/tool.h \
