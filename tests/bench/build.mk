@@ -7,6 +7,10 @@ BENCHES += %D%/codec
 BENCHES += %D%/wire
 %C%_wire_SOURCES = %D%/wire.c
 %C%_wire_LDADD = $(BROKER_CLIENT_LIBS)
+BENCHES += %D%/logs
+%C%_logs_SOURCES = %D%/logs.c
+%C%_logs_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_logs_LDADD = $(LOGS_LIBS)
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 .PHONY: bench
