@@ -177,8 +177,12 @@ void jem_broker_close(struct jem_broker *broker, uint64_t timeout_ms, void (*on_
 	jem_listener_close_all(broker);
 	uv_timer_start(&broker->close_timer, on_close_late, timeout_ms, 0);
 	for (struct jem_connection *connection = broker->connections; connection;
-	     connection = connection->next)
-		jem_connection_leave_when_empty(connection);
+	     connection = connection->next) {
+		if (connection->is_open)
+			jem_connection_leave_when_empty(connection);
+		else
+			jem_connection_drop(connection, "the broker ends");
+	}
 	if (!broker->connection_count)
 		close_timers(broker);
 }

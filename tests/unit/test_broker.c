@@ -3,7 +3,9 @@
 #include "tests/unit/wire.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static const struct jem_client_options publisher = { .is_publisher = true };
@@ -292,6 +294,25 @@ CASE(closing_ends_in_time_when_a_subscriber_takes_nothing)
 	wire_end();
 }
 
+CASE(closing_does_not_wait_for_a_silent_hand_shake)
+{
+	struct wire_broker broker;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	uint64_t start;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	wire_begin();
+	wire_broker_open(&broker, NULL);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", broker.url + strlen("unix:"));
+	CHECK_OK(connect(fd, (struct sockaddr *)&address, sizeof(address)));
+	WIRE_UNTIL(jem_broker_stats(broker.broker).connections, 1);
+	start = uv_hrtime();
+	wire_broker_close(&broker);
+	CHECK_LE((uv_hrtime() - start) / 1000000, 500);
+	close(fd);
+	wire_end();
+}
+
 CASE(tells_how_many_connections_there_are)
 {
 	struct wire_broker broker;
@@ -416,5 +437,6 @@ TESTS(T(passes_a_message_to_those_who_asked_for_it), T(carries_messages_of_every
       T(tickets_of_a_publisher_that_is_gone_are_harmless),
       T(closing_waits_for_what_subscribers_still_get),
       T(closing_ends_in_time_when_a_subscriber_takes_nothing),
-      T(tells_how_many_connections_there_are), T(refuses_connections_beyond_the_limit),
-      T(listens_at_several_addresses), T(asks_for_a_password_where_it_has_some))
+      T(closing_does_not_wait_for_a_silent_hand_shake), T(tells_how_many_connections_there_are),
+      T(refuses_connections_beyond_the_limit), T(listens_at_several_addresses),
+      T(asks_for_a_password_where_it_has_some))

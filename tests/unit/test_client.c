@@ -225,6 +225,24 @@ CASE(goes_on_to_the_next_broker_of_the_list)
 	wire_end();
 }
 
+CASE(tries_every_address_of_a_name)
+{
+	struct wire_broker broker;
+	struct wire_client client = { 0 };
+	char by_name[64];
+
+	wire_begin();
+	wire_broker_open(&broker, NULL);
+	CHECK_OK(jem_broker_listen(broker.broker, "127.0.0.1:0", NULL));
+	snprintf(by_name, sizeof(by_name), "amqp://localhost%s",
+		 strrchr(jem_broker_url(broker.broker, 1), ':'));
+	wire_client_open(&client, by_name, publisher); /* may be ::1 first */
+	WIRE_UNTIL(client.open_count, 1);
+	wire_client_close(&client);
+	wire_broker_close(&broker);
+	wire_end();
+}
+
 CASE(finds_a_broker_that_was_started_anew)
 {
 	struct wire_broker broker;
@@ -416,7 +434,7 @@ TESTS(T(every_outcome_arrives_once),
       T(what_is_in_flight_is_bounded_and_released_when_the_connection_breaks),
       T(small_messages_in_flight_are_bounded_by_number), T(comes_back_whatever_the_broker_closes),
       T(back_off_grows_until_the_broker_does_something), T(goes_on_to_the_next_broker_of_the_list),
-      T(finds_a_broker_that_was_started_anew), T(refuses_what_it_cannot_read_and_goes_on),
-      T(refuses_a_message_too_large_while_it_comes),
+      T(tries_every_address_of_a_name), T(finds_a_broker_that_was_started_anew),
+      T(refuses_what_it_cannot_read_and_goes_on), T(refuses_a_message_too_large_while_it_comes),
       T(the_receive_window_holds_until_messages_are_settled), T(closes_at_any_time),
       T(refuses_wrong_options_with_a_reason))
