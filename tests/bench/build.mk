@@ -16,3 +16,4 @@ CLEANFILES += $(BENCHES)
 .PHONY: bench
 bench: $(BENCHES)
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit; done
+EXTRA_DIST += %D%/RESULTS.md %D%/wire_peer.py
