@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 
+from contract import check_report
 from jemtest import case, check, check_equal, check_in, jem, main, program, spawn, wait_until
 
 
@@ -23,7 +24,9 @@ def read(*path):
 
 
 def check_whole(report):
-    """No stream has a hole, a double or a loss, and the daemon's own accounts balance."""
+    """In the contract; no stream has a hole, a double or a loss, and the daemon's own accounts
+    balance."""
+    check_report(report)
     streams = json.loads(read(report, "streams.json"))["streams"]
     check(streams, "no stream in streams.json")
     for stream in streams:
