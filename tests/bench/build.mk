@@ -17,3 +17,6 @@ CLEANFILES += $(BENCHES)
 bench: $(BENCHES)
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit; done
 EXTRA_DIST += %D%/RESULTS.md %D%/wire_peer.py
+BENCHES += %D%/receiver
+%C%_receiver_SOURCES = %D%/receiver.c
+%C%_receiver_LDADD = $(RECEIVER_LIBS)
