@@ -46,6 +46,7 @@ libreceiver_a_SOURCES = \
 	%D%/data_line.c %D%/data_line.h \
 	%D%/draw.c %D%/draw.h \
 	%D%/folder.c %D%/folder.h \
+	%D%/index.c %D%/index.h \
 	%D%/job_log.c %D%/job_log.h \
 	%D%/lines.c %D%/lines.h \
 	%D%/metrics_csv.c %D%/metrics_csv.h \

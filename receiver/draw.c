@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "receiver/page/page.h"
 #include "receiver/recording_internal.h"
 #include "receiver/replay.h"
 
@@ -11,7 +12,8 @@
 #include <string.h>
 
 enum {
-	COST_FACTOR = 500,           /* drawing takes 0.2 % of a core at most */
+	COST_FACTOR = 500, /* drawing takes 0.2 % of a core at most */
+	HREF_MAX = 3 * (JEM_NAME_MAX + 1) + 16,
 	REPLAY_BYTES_MAX = 48 << 20, /* on disk, of each kind: half a second of reading */
 };
 
@@ -87,6 +89,72 @@ int jem_recording_make_model(struct jem_recording *recording)
 
 bool jem_recording_is_draw_due(const struct jem_recording *recording, uint64_t now_ms)
 {
-	return recording->is_drawable && recording->model && !recording->failed_ms &&
-	       now_ms >= recording->next_draw_ms;
+	const struct jem_job_model *model = recording->model;
+
+	if (!model || !recording->is_drawable || recording->failed_ms)
+		return false;
+	return now_ms >= recording->next_draw_ms ||
+	       (model->monitor_ended && !recording->is_drawn_last);
+}
+
+static void format_href(const struct jem_recording *recording, char ret[HREF_MAX])
+{
+	const struct jem_source_names *names = &recording->identity.names;
+
+	snprintf(ret, HREF_MAX, "%s/%s/%s/index.html", names->site, names->user, names->job);
+}
+
+static int draw(struct jem_recording *recording, bool is_last)
+{
+	const struct jem_recording_common *common = recording->common;
+	const struct jem_page_options options = {
+		.now_ns = jem_wall_ns(),
+		.refresh_s = is_last ? 0 : (unsigned)((common->redraw_ms + 999) / 1000),
+		.index = common->is_single ? NULL : "../../../index.html",
+	};
+	unsigned formats = is_last ? JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF : JEM_GRAPH_SVG;
+	int status = jem_recording_resume(recording);
+
+	if (status == 0 && (common->files & JEM_FILE_GRAPHS))
+		status = jem_graphs_write(recording->model, formats, recording->folder);
+	if (status >= 0 && (common->files & JEM_FILE_PAGE))
+		status = jem_page_write_job(recording->model, &options, recording->folder);
+	return status;
+}
+
+static void tell_index(struct jem_recording *recording)
+{
+	struct jem_index_entry entry;
+	char href[HREF_MAX];
+
+	if (!recording->common->index)
+		return;
+	format_href(recording, href);
+	jem_index_entry_of(recording->model, href, &entry);
+	jem_index_save(&entry, recording->data);
+	jem_index_set(recording->common->index, &entry);
+}
+
+void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool is_last)
+{
+	uint64_t start = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t wait_ms = recording->common->redraw_ms;
+	uint64_t cost_ms;
+	int status;
+
+	if (!recording->model)
+		return;
+	jem_model_set_identity(recording->model, &recording->identity);
+	jem_model_note_streams(recording->model, &recording->streams);
+	status = draw(recording, is_last || recording->model->monitor_ended);
+	if (status < 0 && !recording->is_draw_failing)
+		log_warning("cannot draw job %s: %s, retrying", recording->identity.names.job,
+			    strerror(-status));
+	recording->is_draw_failing = status < 0;
+	if (status >= 0)
+		tell_index(recording);
+	recording->is_drawable = status < 0;
+	recording->is_drawn_last = is_last || recording->model->monitor_ended;
+	cost_ms = (jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) * COST_FACTOR / 1000000;
+	recording->next_draw_ms = now_ms + (cost_ms > wait_ms ? cost_ms : wait_ms);
 }

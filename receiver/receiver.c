@@ -16,6 +16,7 @@ enum {
 	BUCKETS = 1024, /* a power of two */
 	TICK_MS = 1000,
 	SILENT_MS = 600000,   /* a recording is closed after ten silent minutes */
+	INDEX_COST = 500,     /* as for drawings: 0.2 % of a core at most */
 	REFUSED_KEPT = 64,    /* jobs whose folder cannot be had, remembered for a second */
 	REFUSAL_LOG_MS = 5000 /* warnings about bad batches are told this seldom */
 };
@@ -53,6 +54,8 @@ struct jem_receiver {
 
 	uint64_t refusal_told_ms;
 	uint64_t refusals; /* since it was told */
+	uint64_t next_index_ms;
+	bool is_index_failing; /* told once */
 };
 
 static uint64_t now_ms(void)
@@ -194,7 +197,8 @@ static void write_dirty(struct jem_receiver *receiver)
 	suspend_oldest(receiver);
 }
 
-static void end_recording(struct jem_receiver *receiver, struct jem_recording *recording)
+static void end_recording(struct jem_receiver *receiver, struct jem_recording *recording,
+			  bool is_drawn)
 {
 	struct jem_recording **at = &receiver->buckets[bucket_of(&recording->identity.names)];
 
@@ -205,6 +209,8 @@ static void end_recording(struct jem_receiver *receiver, struct jem_recording *r
 	*at = recording->hash_next;
 	list_remove(receiver, recording);
 	jem_recording_finish(recording, now_ms());
+	if (is_drawn && recording->is_drawable && recording->folder >= 0)
+		jem_recording_draw(recording, now_ms(), false);
 	receiver->common.stats.recordings--;
 	jem_recording_close(recording);
 }
@@ -256,7 +262,7 @@ static struct jem_recording *find_recording(struct jem_receiver *receiver,
 	list_add(receiver, recording);
 	suspend_oldest(receiver);
 	if (receiver->common.stats.recordings > JEM_RECORDINGS_KEPT)
-		end_recording(receiver, receiver->oldest);
+		end_recording(receiver, receiver->oldest, true);
 	return recording;
 }
 
@@ -367,6 +373,27 @@ void jem_receiver_flush(struct jem_receiver *receiver)
 
 /* Time */
 
+static void write_index(struct jem_receiver *receiver, uint64_t now, bool is_last)
+{
+	const struct jem_page_options options = {
+		.now_ns = jem_wall_ns(),
+		.refresh_s = is_last ? 0 : (unsigned)((receiver->common.redraw_ms + 999) / 1000),
+	};
+	uint64_t start = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t wait_ms = receiver->common.redraw_ms;
+	uint64_t cost_ms;
+	int status;
+
+	if (!receiver->common.index || (!is_last && now < receiver->next_index_ms))
+		return;
+	status = jem_index_write(receiver->common.index, &options, receiver->out);
+	if (status < 0 && !receiver->is_index_failing)
+		log_warning("cannot write the page of all jobs: %s, retrying", strerror(-status));
+	receiver->is_index_failing = status < 0;
+	cost_ms = (jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) * INDEX_COST / 1000000;
+	receiver->next_index_ms = now + (cost_ms > wait_ms ? cost_ms : wait_ms);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct jem_receiver *receiver = timer->data;
@@ -375,11 +402,15 @@ static void on_tick(uv_timer_t *timer)
 	release_waiting(receiver);
 	write_dirty(receiver);
 	for (struct jem_recording *recording = receiver->newest; recording;
-	     recording = recording->older)
+	     recording = recording->older) {
 		jem_recording_tick(recording, now);
+		if (jem_recording_is_draw_due(recording, now))
+			jem_recording_draw(recording, now, false);
+	}
+	write_index(receiver, now, false);
 	while (receiver->oldest && !receiver->common.is_single &&
 	       now - receiver->oldest->heard_ms > SILENT_MS)
-		end_recording(receiver, receiver->oldest);
+		end_recording(receiver, receiver->oldest, true);
 	suspend_oldest(receiver);
 }
 
@@ -391,9 +422,14 @@ size_t jem_receiver_finish(struct jem_receiver *receiver, uint64_t deadline_ns)
 	for (struct jem_recording *recording = receiver->newest; recording;
 	     recording = recording->older) {
 		jem_recording_finish(recording, now_ms());
+		if (!recording->model || (recording->is_drawn_last && !recording->is_drawable))
+			continue;
 		if (deadline_ns && jem_now_ns() > deadline_ns)
 			undrawn++;
+		else
+			jem_recording_draw(recording, now_ms(), true);
 	}
+	write_index(receiver, now_ms(), true);
 	return undrawn;
 }
 
@@ -449,8 +485,12 @@ static int open_out(struct jem_receiver *receiver, const char *path, struct jem_
 	if (jem_folder_lock(receiver->out) < 0)
 		return jem_err_set(err, -EBUSY, "another receiver writes into %.180s", path);
 	receiver->common.out = receiver->out;
-	if (!receiver->common.is_single)
-		receiver->common.folders = jem_folder_count_jobs(receiver->out);
+	if (receiver->common.is_single)
+		return 0;
+	receiver->common.folders = jem_folder_count_jobs(receiver->out);
+	if ((receiver->common.files & JEM_FILE_PAGE) &&
+	    jem_index_create(receiver->out, &receiver->common.index) < 0)
+		return jem_err_set(err, -ENOMEM, "no memory");
 	return 0;
 }
 
@@ -510,9 +550,10 @@ void jem_receiver_close(struct jem_receiver *receiver, void (*on_closed)(void *a
 
 	write_dirty(receiver);
 	while (receiver->oldest)
-		end_recording(receiver, receiver->oldest);
+		end_recording(receiver, receiver->oldest, false);
 	release_waiting(receiver);
 	jem_packer_close(receiver->common.packer);
+	jem_index_destroy(receiver->common.index);
 	jem_json_doc_deinit(&receiver->doc);
 	close(receiver->out);
 	receiver->on_closed = on_closed;

@@ -172,7 +172,10 @@ static void put_others(const struct writer *w, uint32_t object, const char *cons
 
 static void put_status(const struct writer *w)
 {
-	static const char *const told[] = { ALWAYS, "state", "text", "what", "level", NULL };
+	/* The environment's fields are a page of their own: data/status.jsonl has them. */
+	static const char *const told[] = {
+		ALWAYS, "state", "text", "what", "level", "fields", NULL
+	};
 
 	color(w, "1");
 	put_member(w, "state");

@@ -14,6 +14,7 @@
 #ifndef JEM_RECEIVER_RECORDING_H
 #define JEM_RECEIVER_RECORDING_H
 
+#include "receiver/index.h"
 #include "receiver/job_log.h"
 #include "receiver/metrics_csv.h"
 #include "receiver/model.h"
@@ -48,6 +49,7 @@ struct jem_recording_common {
 	uint64_t max_bytes;        /* report.max_bytes */
 	uint64_t redraw_ms;        /* report.redraw */
 	struct jem_packer *packer; /* borrowed */
+	struct jem_index *index;   /* borrowed; NULL: there is none */
 	struct jem_receiver_stats stats;
 	size_t open;          /* recordings with descriptors */
 	uint64_t folders;     /* of jobs under `out` */
@@ -105,8 +107,9 @@ struct jem_recording {
 	uint64_t heard_ms;  /* last batch */
 	uint64_t failed_ms; /* nothing is tried before a second after; 0: all is well */
 
-	bool is_drawn_last; /* with PDF and PNG, after the end */
-	bool is_drawable;   /* something came since it was drawn */
+	bool is_drawn_last;   /* with PDF and PNG, after the end */
+	bool is_drawable;     /* something came since it was drawn */
+	bool is_draw_failing; /* told once */
 	uint64_t next_draw_ms;
 	uint64_t next_budget_ms;
 	bool is_over_budget; /* even without what may be removed: told once */
@@ -140,9 +143,12 @@ int jem_recording_write(struct jem_recording *recording, uint64_t now_ms);
 /* Once a second: job.log, streams.json, the bound on the folder. */
 void jem_recording_tick(struct jem_recording *recording, uint64_t now_ms);
 
-/* Whether a drawing is due; draws, returns the processor time it took in nanoseconds. */
+/*
+ * Whether a drawing is due: report.redraw after the one before, later where drawing costs so much
+ * that it would take more than 0.2 % of a core. `is_last`: with PNG and PDF, for good.
+ */
 bool jem_recording_is_draw_due(const struct jem_recording *recording, uint64_t now_ms);
-uint64_t jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool is_last);
+void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool is_last);
 
 /* Everything but drawings to the end: job.log without waiting, streams.json. */
 void jem_recording_finish(struct jem_recording *recording, uint64_t now_ms);

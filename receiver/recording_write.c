@@ -333,6 +333,7 @@ void jem_recording_finish(struct jem_recording *recording, uint64_t now_ms)
 	jem_recording_write(recording, now_ms);
 	if (recording->folder < 0)
 		return;
+	recording->is_changed |= recording->log.count > 0;
 	if (recording->common->files & JEM_FILE_LOG)
 		jem_job_log_emit(&recording->log, recording->folder, now_ms, true);
 	if (recording->is_changed || recording->noted.count)
