@@ -57,7 +57,7 @@ static void on_drained(void *arg)
 }
 
 static int open_outlet(struct jem_outlets *outlets, const char *what, const char *const *urls,
-		       size_t url_count, struct jem_err *err)
+		       size_t url_count, const char *credentials, struct jem_err *err)
 {
 	const struct jem_config *config = outlets->options.config;
 	struct outlet *outlet = &outlets->list[outlets->count];
@@ -66,7 +66,7 @@ static int open_outlet(struct jem_outlets *outlets, const char *what, const char
 		.urls = urls,
 		.url_count = url_count,
 		.container_id = outlets->options.container_id,
-		.credentials = jem_config_str(config, JEM_OPTION_broker_credentials),
+		.credentials = credentials,
 		.idle_timeout_ms = jem_config_ns(config, JEM_OPTION_broker_idle_timeout) / 1000000,
 		.in_flight_max = jem_config_u64(config, JEM_OPTION_broker_in_flight),
 		.on_lost = on_lost,
@@ -86,30 +86,44 @@ static int open_outlet(struct jem_outlets *outlets, const char *what, const char
 	return 0;
 }
 
+/* The URLs that are such; the others were told as faults of the configuration. */
+static size_t good_urls(const struct jem_config *config, const char *ret[URLS_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < jem_config_list_size(config, JEM_OPTION_broker_url); i++) {
+		const char *url = jem_config_list_at(config, JEM_OPTION_broker_url, i);
+
+		if (count < URLS_MAX && jem_client_check_url(url, NULL) >= 0)
+			ret[count++] = url;
+	}
+	return count;
+}
+
 int jem_outlets_create(const struct jem_outlets_options *options, struct jem_outlets **ret,
 		       struct jem_err *err)
 {
 	struct jem_outlets *outlets = calloc(1, sizeof(*outlets));
-	size_t count = jem_config_list_size(options->config, JEM_OPTION_broker_url);
+	const char *credentials = jem_config_str(options->config, JEM_OPTION_broker_credentials);
 	const char *urls[URLS_MAX];
+	size_t count;
 	int status = 0;
 
 	if (!outlets)
 		return jem_err_set(err, -ENOMEM, "no memory for the publishers");
 	outlets->options = *options;
-	count = count < URLS_MAX ? count : URLS_MAX;
-	for (size_t i = 0; i < count; i++)
-		urls[i] = jem_config_list_at(options->config, JEM_OPTION_broker_url, i);
-	/* A broker URL that is wrong costs the broker, not what else works. */
-	if (count && open_outlet(outlets, "broker", urls, count, err) < 0)
+	count = good_urls(options->config, urls);
+	/* What is wrong with a broker costs the broker, not what else works. */
+	if (count && open_outlet(outlets, "broker", urls, count, credentials, err) < 0)
 		log_error("%s, ignoring", err->text);
 	if (options->collector) {
-		status = open_outlet(outlets, "collector", &options->collector, 1, err);
+		/* A socket in a folder of our own: no password goes there. */
+		status = open_outlet(outlets, "collector", &options->collector, 1, NULL, err);
 		if (status < 0)
 			log_error("%s, ignoring", err->text);
 	}
 	if (!outlets->count)
-		status = open_outlet(outlets, "broker", NULL, 0, err);
+		status = open_outlet(outlets, "broker", NULL, 0, NULL, err);
 	if (!outlets->count) {
 		free(outlets);
 		return status;
