@@ -107,18 +107,6 @@ static int check_followed_file(const char *path, struct jem_err *err)
 	return 0;
 }
 
-static int check_receiver_file(const char *name, struct jem_err *err)
-{
-	char shown[JEM_SHOWN_MAX];
-
-	if (jem_value_find_word("log|data|metrics|prmon|graphs|page", name) >= 0)
-		return 0;
-	return jem_err_set(err, -EINVAL,
-			   "\"%s\" is no file of the receiver; write log, data, metrics, prmon, "
-			   "graphs or page",
-			   jem_value_show(name, shown));
-}
-
 /* A folder that we are to write: it is there and can be written, or its parent can. */
 static int check_own_folder(const char *path, struct jem_err *err)
 {
@@ -161,7 +149,6 @@ static void check_paths(struct checker *checker)
 	check_path(checker, JEM_OPTION_receiver_out, check_own_folder);
 	check_elements(checker, JEM_OPTION_metrics_folders, check_watched_folder);
 	check_elements(checker, JEM_OPTION_log_files, check_followed_file);
-	check_elements(checker, JEM_OPTION_receiver_files, check_receiver_file);
 	check_elements(checker, JEM_OPTION_privacy_redact, check_redact_pattern);
 }
 

@@ -253,10 +253,10 @@ static void take_assignment(struct reader *reader, char *text)
 		*equals = '\0';
 	key = strip(key);
 	if (!equals)
-		tell(reader, reader->line, "\"%s\" is neither [section] nor key = value",
+		tell(reader, reader->line, "\"%s\" is neither [section] nor NAME = VALUE",
 		     jem_value_show(key, shown));
 	else if (!*key)
-		tell(reader, reader->line, "no key stands before the =; write key = value");
+		tell(reader, reader->line, "no name stands before the =; write NAME = VALUE");
 	else if (reader->state == SECTION_NONE)
 		tell(reader, reader->line, "%s stands in no section; put [run] or another above it",
 		     jem_value_show(key, shown));

@@ -284,9 +284,12 @@ int jem_value_parse(const struct jem_option_info *info, const char *text, uint64
 				     ret, err);
 	case JEM_TYPE_CHOICE:
 		return parse_choice(info, text, ret, err);
+	case JEM_TYPE_LIST:
+		if (strchr(info->unit, '|'))
+			return parse_choice(info, text, ret, err);
+		break;
 	case JEM_TYPE_STRING:
 	case JEM_TYPE_PATH:
-	case JEM_TYPE_LIST:
 		break;
 	}
 	*ret = 0;

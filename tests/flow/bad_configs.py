@@ -15,9 +15,9 @@ CASES = [
     ("empty section", "[]\n", 1, "write [NAME]"),
     ("misspelt section", "[metric]\ninterval = 1\n", 1, "did you mean [metrics]?"),
     ("unknown section", "[frobnicator]\nspeed = 1\n", 1, "see jem.conf(5)"),
-    ("line without an equals sign", "[run]\n\nquiet yes\n", 3, "key = value"),
-    ("value without a key", "[run]\n= yes\n", 2, "write key = value"),
-    ("colon in place of an equals sign", "[run]\nquiet: yes\n", 2, "key = value"),
+    ("line without an equals sign", "[run]\n\nquiet yes\n", 3, "NAME = VALUE"),
+    ("value without a key", "[run]\n= yes\n", 2, "write NAME = VALUE"),
+    ("colon in place of an equals sign", "[run]\nquiet: yes\n", 2, "NAME = VALUE"),
     ("misspelt key", "[metrics]\nintervall = 1\n", 2, "did you mean metrics.interval?"),
     ("key of another section", "[run]\ninterval = 1\n", 2, "did you mean metrics.interval?"),
     ("unknown key", "[run]\nzzzzzzzzzz = 1\n", 2, "see jem.conf(5)"),
@@ -87,7 +87,7 @@ CASES = [
     ("process period below the interval", "[metrics]\ninterval = 2\nprocess_every = 1\n", 3,
      "make it at least as long"),
     ("matched without a rule", "[log]\nfiles = a.log\npublish = matched\n", 3, "or write all"),
-    ("file of no receiver", "[receiver]\nfiles = pictures\n", 2, "graphs or page"),
+    ("file of no receiver", "[receiver]\nfiles = pictures\n", 2, "write one of log|data|metrics"),
 ]
 
 

@@ -140,6 +140,7 @@ CASE(refuses_values_and_says_how_to_mend_them)
 		{ "listen", "connections", "0", -ERANGE, "give 1 to 4096" },
 		{ "run", "tee", "maybe", -EINVAL, "write yes or no" },
 		{ "log", "publish", "some", -EINVAL, "write one of all|matched|off" },
+		{ "receiver", "files", "graph", -EINVAL, "write one of log|data|metrics|prmon" },
 		{ "run", "job", "a\nb", -EINVAL, "control character (0x0a)" },
 		{ "run", "job", "\xff", -EINVAL, "is not UTF-8" },
 		{ "metrics", "intervall", "1", -ENOENT, "did you mean metrics.interval?" },

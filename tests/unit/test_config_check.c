@@ -71,7 +71,6 @@ CASE(tells_what_contradicts_or_cannot_work)
 		  "f:3: log.files: /nonexistent/a stands twice" },
 		{ "[log]\nfiles = /nonexistent/a\npublish = matched\n",
 		  "f:3: log.publish is matched, but there is no [rule NAME] with log" },
-		{ "[receiver]\nfiles = graph\n", "f:2: receiver.files: \"graph\" is no file of" },
 		{ "[receiver]\nqueue = q\n", "f:2: receiver.queue names a queue of no broker" },
 		{ "[calls]\nvalues = yes\n", "f:2: calls.values does nothing without calls.in" },
 		{ "[run]\nout = /dev/null/x\n", "f:2: run.out: /dev/null/x: Not a directory" },
