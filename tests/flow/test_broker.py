@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from jemtest import (case, check, check_equal, check_in, end, main, program, skip, spawn,
+from jemtest import (TOP, case, check, check_equal, check_in, end, main, program, skip, spawn,
                      wait_until)
 
 try:
@@ -405,6 +405,28 @@ def survives_malformed_bytes(folder):
     receiver.stop()
     sender.stop()
     check_equal(end(broker.child), 0)
+
+
+@case
+def ends_a_peer_that_ignores_its_credit(folder):
+    broker = Broker(folder)
+    with open(os.path.join(TOP, "tests/fuzz/corpus/amqp_broker/life_open"), "rb") as file:
+        opening = file.read()[1:]  # connection, session, a link to publish to jem.a
+    with broker.connect() as peer:
+        peer.settimeout(20)
+        peer.sendall(opening)
+        flood = b"".join(
+            frame(b"\x00\x53\x14\xc0\x0c\x05\x43\x70" + struct.pack(">I", i) +
+                  b"\xa0\x01x\x43\x42" + b"\x00\x53\x75\xa0\x01x") for i in range(20000))
+        answer = b""
+        try:
+            peer.sendall(flood)
+            while more := peer.recv(65536):
+                answer += more
+        except ConnectionError:
+            pass
+    check_in(b"amqp:link:transfer-limit-exceeded", answer, "the answer")
+    check_equal(broker.child.poll(), None, "the broker")
 
 
 @case
