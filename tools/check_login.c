@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,6 +101,7 @@ int jem_check_login(const char *url, const char *credentials, struct jem_err *er
 	};
 	int rc = uv_loop_init(&loop);
 
+	signal(SIGPIPE, SIG_IGN); /* a broker may close while we write to it */
 	if (rc < 0)
 		return jem_err_set(err, rc, "no event loop: %s", uv_strerror(rc));
 	snprintf(name, sizeof(name), "jem-check-%d", (int)getpid());
