@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/clock.h"
+#include "daemon/sources/metrics/pss.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/tree.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB (1ull << 20)
+#define S   1000000000ull
+
+/* A child that holds `bytes` in `pieces` mappings until it is killed. */
+static pid_t start_holder(size_t bytes, size_t pieces)
+{
+	int fds[2];
+	pid_t pid;
+	char byte;
+
+	CHECK_OK(pipe(fds));
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed check leaves nobody behind */
+		for (size_t i = 0; i < pieces; i++) {
+			char *memory = mmap(NULL, bytes / pieces + 4096, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			if (memory == MAP_FAILED)
+				_exit(1);
+			memset(memory, 1, bytes / pieces);
+			mprotect(memory + bytes / pieces, 4096, PROT_NONE); /* keeps them apart */
+		}
+		if (write(fds[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	CHECK_EQ(read(fds[0], &byte, 1), 1);
+	close(fds[0]);
+	close(fds[1]);
+	return pid;
+}
+
+static void end_holder(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static uint64_t truth(pid_t pid)
+{
+	char text[4096];
+
+	CHECK_OK(jem_proc_read("", text, sizeof(text), "/proc/%d/smaps_rollup", (int)pid));
+	return jem_proc_field(text, "Pss:", 0) << 10;
+}
+
+static void check_reading(size_t bytes, size_t pieces)
+{
+	pid_t pid = start_holder(bytes, pieces);
+	struct jem_procset set;
+	uint64_t now = jem_now_ns();
+	uint64_t value;
+
+	CHECK_OK(jem_procset_init(&set, "", pid, getpid()));
+	CHECK_OK(jem_pss_read("", set.list[0], now));
+	CHECK_NEAR((double)set.list[0]->pss.bytes, (double)truth(pid), 256 << 10);
+	CHECK_GE(set.list[0]->pss.bytes, bytes);
+	CHECK_EQ(set.list[0]->pss.read_ns, now);
+	CHECK_GE(set.list[0]->pss.cost_ns, set.list[0]->pss.stall_ns);
+	CHECK(jem_pss_value(&set, set.list[0], &value));
+	CHECK_EQ(value, set.list[0]->pss.bytes);
+	end_holder(pid);
+	jem_procset_deinit(&set);
+}
+
+CASE(reads_small_processes_in_one_go)
+{
+	check_reading(20 * MIB, 4);
+}
+
+CASE(reads_large_ones_mapping_by_mapping)
+{
+	check_reading(100 * MIB, 50);
+}
+
+CASE(holds_no_lock_longer_than_for_one_mapping)
+{
+	pid_t pid = start_holder(256 * MIB, 64);
+	struct jem_procset set;
+	uint64_t best = 100;
+
+	CHECK_OK(jem_procset_init(&set, "", pid, getpid()));
+	/* A busy machine may take us off the processor within one: the best of twenty counts. */
+	for (int i = 0; i < 20; i++) {
+		CHECK_OK(jem_pss_read("", set.list[0], 1));
+		if (set.list[0]->pss.stall_ns * 100 / set.list[0]->pss.cost_ns < best)
+			best = set.list[0]->pss.stall_ns * 100 / set.list[0]->pss.cost_ns;
+	}
+	CHECK_LE(best, 25); /* percent; a sixty-fourth is in each mapping */
+	end_holder(pid);
+	jem_procset_deinit(&set);
+}
+
+/* A job of `count` processes of `rss_kb` in a recorded tree, each PSS half of it. */
+static void open_tree(struct jem_procset *set, int count, unsigned long rss_kb)
+{
+	for (int i = 0; i < count; i++) {
+		pid_t pid = 100 + i;
+		char path[64];
+
+		tree_process(&(struct tree_process){ .pid = pid,
+						     .ppid = i ? 100 : 50,
+						     .start_ticks = 1,
+						     .rss_kb = rss_kb,
+						     .anon_kb = rss_kb / 2 });
+		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+		tree_write(path, "Rss: %lu kB\nPss: %lu kB\n", rss_kb, rss_kb / 2);
+		snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+		tree_write(path, "1000-2000 rw-p 0 0:0 0 /a Pss: 9 kB\nPss: %lu kB\nPss: 0 kB\n",
+			   rss_kb / 2);
+		if (i)
+			jem_procset_add(set, pid, 100, 1);
+		else
+			CHECK_OK(jem_procset_init(set, check_folder(), pid, 50));
+		CHECK_OK(jem_process_read(set->list[i], &set->reader, NULL));
+	}
+}
+
+CASE(reads_everybody_once_and_then_only_who_changed)
+{
+	struct jem_procset set;
+	struct jem_pss pss;
+
+	open_tree(&set, 5, 8 << 10);
+	jem_pss_init(&pss, 2000000);
+	jem_pss_step(&pss, &set, 1, 100 * S);
+	CHECK_EQ(pss.readings, 5);
+	jem_pss_step(&pss, &set, 1, 101 * S);
+	CHECK_EQ(pss.readings, 5);
+	set.list[3]->memory.rss_bytes += 50 * MIB;
+	jem_pss_step(&pss, &set, 1, 102 * S);
+	CHECK_EQ(pss.readings, 6);
+	CHECK_EQ(set.list[3]->pss.read_ns, 102 * S);
+	CHECK_EQ(set.list[2]->pss.read_ns, 100 * S);
+	jem_procset_deinit(&set);
+}
+
+CASE(spends_no_more_than_its_share)
+{
+	struct jem_procset set;
+	struct jem_pss pss;
+
+	open_tree(&set, 5, 8 << 10);
+	jem_pss_init(&pss, 2000000);
+	pss.credit_ns = -(int64_t)S; /* a second owed: four thousand seconds of a processor */
+	jem_pss_step(&pss, &set, 1, 100 * S);
+	CHECK_EQ(pss.readings, 0);
+	jem_pss_step(&pss, &set, 1, 2000 * S);
+	CHECK_EQ(pss.readings, 0);
+	jem_pss_step(&pss, &set, 1, 4200 * S);
+	CHECK_EQ(pss.readings, 5);
+	jem_procset_deinit(&set);
+}
+
+CASE(stalls_nobody_for_more_than_a_thousandth)
+{
+	struct jem_process *large;
+	struct jem_procset set;
+	struct jem_pss pss;
+
+	open_tree(&set, 1, 1 << 20);
+	large = set.list[0];
+	large->start_ns = 100 * S;
+	jem_pss_init(&pss, 2000000);
+	/* one mapping of 1 GiB: 6 ms predicted, so not within the first 6 s */
+	tree_write("/proc/100/maps", "10000000-50000000 rw-p 00000000 00:00 0 \n");
+	jem_pss_step(&pss, &set, 1, 103 * S);
+	CHECK_EQ(pss.readings, 0);
+	jem_pss_step(&pss, &set, 1, 107 * S);
+	CHECK_EQ(pss.readings, 1);
+	CHECK_EQ(large->pss.bytes, 512 * MIB);
+	/* it turned out to stall for 20 ms: not again within 20 s, however it changes */
+	large->pss.stall_ns = 20000000;
+	large->memory.rss_bytes += MIB * 100;
+	pss.credit_ns = 50000000;
+	jem_pss_step(&pss, &set, 1, 120 * S);
+	CHECK_EQ(pss.readings, 1);
+	jem_pss_step(&pss, &set, 1, 130 * S);
+	CHECK_EQ(pss.readings, 2);
+	jem_procset_deinit(&set);
+}
+
+CASE(moves_with_anonymous_memory_between_readings)
+{
+	struct jem_process *process;
+	struct jem_procset set;
+	struct jem_pss pss;
+	uint64_t value;
+
+	open_tree(&set, 2, 8 << 10);
+	process = set.list[0];
+	jem_pss_init(&pss, 2000000);
+	jem_pss_step(&pss, &set, 1, 100 * S);
+	process->memory.rss_bytes += 64 << 10;
+	process->memory.anon_bytes += 64 << 10;
+	CHECK(jem_pss_value(&set, process, &value));
+	CHECK_EQ(value, 4 * MIB + (64 << 10));
+	process->memory.anon_bytes = 0;
+	CHECK(jem_pss_value(&set, process, &value));
+	CHECK_EQ(value, 0); /* half of it was shared: never below nothing */
+	/* a copy that was never read shares its pages: its parent counts them */
+	set.list[1]->pss = (struct jem_pss_reading){ 0 };
+	CHECK(jem_pss_value(&set, set.list[1], &value));
+	CHECK_EQ(value, 0);
+	strcpy(set.list[1]->comm, "other");
+	CHECK(jem_pss_value(&set, set.list[1], &value));
+	CHECK_EQ(value, 4 * MIB);
+	jem_procset_deinit(&set);
+}
+
+CASE(what_may_not_be_read_is_not_known)
+{
+	struct jem_procset set;
+	struct jem_pss pss;
+	uint64_t value;
+
+	open_tree(&set, 1, 8 << 10);
+	tree_remove("/proc/100/smaps_rollup");
+	tree_remove("/proc/100/smaps");
+	jem_pss_init(&pss, 2000000);
+	jem_pss_step(&pss, &set, 1, 100 * S);
+	CHECK(!jem_pss_value(&set, set.list[0], &value));
+	jem_procset_deinit(&set);
+}
+
+TESTS(T(reads_small_processes_in_one_go), T(reads_large_ones_mapping_by_mapping),
+      T(holds_no_lock_longer_than_for_one_mapping),
+      T(reads_everybody_once_and_then_only_who_changed), T(spends_no_more_than_its_share),
+      T(stalls_nobody_for_more_than_a_thousandth), T(moves_with_anonymous_memory_between_readings),
+      T(what_may_not_be_read_is_not_known))
