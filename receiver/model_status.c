@@ -111,13 +111,19 @@ static void set_field(struct jem_job_model *model, const char *name, char *value
 static char *value_text(const struct jem_feed *feed, uint32_t token)
 {
 	const struct jem_json_token *value = &feed->doc->tokens[token];
+	const char *start = feed->doc->text + value->start;
 	char *text = jem_feed_text(feed, token);
+	size_t len;
 
 	if (text || value->type == JEM_JSON_STRING)
 		return text;
-	return strndup(feed->doc->text + value->start,
-		       jem_utf8_cut(feed->doc->text + value->start, value->end - value->start,
-				    JEM_MODEL_TEXT_MAX));
+	len = jem_utf8_cut(start, value->end - value->start, JEM_MODEL_TEXT_MAX);
+	text = malloc(len + 1); /* not strndup: a message's body has no NUL behind it */
+	if (text) {
+		memcpy(text, start, len);
+		text[len] = '\0';
+	}
+	return text;
 }
 
 /* An object of a list as one line: path /tmp, type tmpfs. Its name is left out. */

@@ -206,7 +206,7 @@ def no_secret_is_in_the_folder(folder):
     lines = contract.check_report(report)
     check_alive([line["text"] for line in lines["log"]])
     content = folder_bytes(report)
-    for name in ("job.log", "data/log.jsonl", "data/status.jsonl"):
+    for name in ("index.html", "job.log", "data/log.jsonl", "data/status.jsonl"):
         check(os.path.join(report, name) in content, f"{name} is missing")
     look_for_secrets({**content, "standard error": done.stderr})
 
