@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,12 @@ static void blend(uint8_t *pixel, uint32_t rgb, float coverage)
 {
 	int part = (int)(coverage * 256 + 0.5f);
 
+	if (part == 256) {
+		pixel[0] = (uint8_t)(rgb >> 16);
+		pixel[1] = (uint8_t)(rgb >> 8);
+		pixel[2] = (uint8_t)rgb;
+		return;
+	}
 	for (int i = 0; i < 3; i++) {
 		int to = (int)(rgb >> (16 - 8 * i) & 0xff);
 
@@ -179,14 +186,13 @@ void jem_raster_fill(struct jem_raster *raster, uint32_t rgb, float opacity)
 		float area = 0;
 
 		for (int x = raster->clip[0]; x < raster->clip[2]; x++, pixel += 3) {
-			float coverage;
+			int steps;
 
 			area += row[x];
-			coverage = fminf(fabsf(area), 1);
 			/* Sixteen steps are enough for the eye and fit many pictures in a palette. */
-			coverage = (float)(int)(coverage * 15 + 0.5f) / 15;
-			if (coverage > 0)
-				blend(pixel, rgb, coverage * opacity);
+			steps = (int)((area < 0 ? -area : area) * 15 + 0.5f);
+			if (steps)
+				blend(pixel, rgb, (float)(steps < 15 ? steps : 15) / 15 * opacity);
 		}
 		memset(row + raster->clip[0], 0,
 		       (size_t)(raster->clip[2] - raster->clip[0] + 2) * sizeof(*row));
@@ -206,10 +212,15 @@ void jem_raster_rect(struct jem_raster *raster, double x0, double y0, double x1,
 	y1 = fmin(y1, raster->clip[3]);
 	for (int y = (int)floor(y0); y < (int)ceil(y1); y++) {
 		float part = (float)(fmin(y + 1, y1) - fmax(y, y0)) * opacity;
-		uint8_t *pixel = raster->rgb + ((size_t)y * raster->width + (size_t)floor(x0)) * 3;
+		uint8_t *row = raster->rgb + (size_t)y * raster->width * 3;
+		int end = (int)ceil(x1);
 
-		for (int x = (int)floor(x0); x < (int)ceil(x1); x++, pixel += 3)
-			blend(pixel, rgb, part * (float)(fmin(x + 1, x1) - fmax(x, x0)));
+		for (int x = (int)floor(x0); x < end; x++) {
+			bool is_inner = x >= x0 && x + 1 <= x1;
+
+			blend(row + 3 * (size_t)x, rgb,
+			      is_inner ? part : part * (float)(fmin(x + 1, x1) - fmax(x, x0)));
+		}
 	}
 }
 

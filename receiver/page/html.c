@@ -229,6 +229,8 @@ void jem_html_begin(struct jem_html *html, struct jem_buf *buf, const struct jem
 	put_asset(html, "style", head->style, head->style_len);
 	jem_html_close(html);
 	html_open(html, "body");
+	if (head->body_class)
+		html_attr(html, "class", head->body_class);
 }
 
 int jem_html_end(struct jem_html *html, const struct jem_html_head *head)

@@ -32,7 +32,8 @@ struct jem_html_head {
 	const char *title;
 	const char *style; /* text of the one style element, ours */
 	size_t style_len;
-	const char *script; /* and of the one script, at the end */
+	const char *body_class; /* ours; NULL: none */
+	const char *script;     /* and of the one script, at the end */
 	size_t script_len;
 	unsigned refresh_s;     /* 0: the page stays as it is */
 	uint32_t icon_rgb;      /* colour of the dot that is the page's icon */

@@ -69,7 +69,8 @@ void jem_index_entry_of(const struct jem_job_model *model, const char *href,
 }
 
 /* A cell that sorts by a number that it does not show as such. */
-static void put_value(struct jem_html *html, const char *class, double value, const char *text)
+static void put_value(struct jem_html *html, const char *class, const char *label, double value,
+		      const char *text)
 {
 	char number[32];
 
@@ -77,6 +78,7 @@ static void put_value(struct jem_html *html, const char *class, double value, co
 	html_open(html, "td");
 	html_attr(html, "class", class);
 	html_attr(html, "data-v", number);
+	html_attr(html, "data-label", label); /* narrow screens have no head */
 	jem_html_text(html, text);
 	jem_html_close(html);
 }
@@ -100,13 +102,13 @@ static void put_numbers(struct jem_html *html, const struct jem_index_entry *ent
 	char text[64];
 
 	if (entry->start_ns)
-		jem_part_time(entry->start_ns, text, sizeof(text));
-	put_value(html, "t", (double)(entry->start_ns / 1000000),
+		jem_part_minute(entry->start_ns, text, sizeof(text));
+	put_value(html, "t", "", (double)(entry->start_ns / 1000000),
 		  entry->start_ns ? text : "\u2013");
 	jem_duration_format(entry->wall_s, text, sizeof(text));
-	put_value(html, "n", entry->wall_s, entry->wall_s >= 0 ? text : "\u2013");
+	put_value(html, "n", "ran", entry->wall_s, entry->wall_s >= 0 ? text : "\u2013");
 	snprintf(text, sizeof(text), "%.2f", entry->cpu_s / entry->wall_s);
-	put_value(html, "n minor", entry->wall_s > 0 ? entry->cpu_s / entry->wall_s : -1,
+	put_value(html, "n minor", "", entry->wall_s > 0 ? entry->cpu_s / entry->wall_s : -1,
 		  entry->wall_s > 0 && entry->cpu_s >= 0 ? text : "\u2013");
 	jem_unit_format(JEM_UNIT_bytes, entry->peak_rss_bytes, text, sizeof(text));
 	if (entry->memory_limit_bytes > 0) {
@@ -115,11 +117,12 @@ static void put_numbers(struct jem_html *html, const struct jem_index_entry *ent
 		snprintf(text + len, sizeof(text) - len, " (%.0f\u202f%%)",
 			 100 * entry->peak_rss_bytes / entry->memory_limit_bytes);
 	}
-	put_value(html, "n minor", entry->peak_rss_bytes,
+	put_value(html, "n minor", "", entry->peak_rss_bytes,
 		  entry->peak_rss_bytes >= 0 ? text : "\u2013");
 	snprintf(text, sizeof(text), "n %s", jem_severity_class(entry->worst));
 	html_open(html, "td");
 	html_attr(html, "class", entry->alerts ? text : "n minor");
+	html_attr(html, "data-label", "alerts");
 	jem_html_textf(html, "%" PRIu64, entry->alerts);
 	jem_html_close(html);
 	html_open(html, "td");
@@ -136,14 +139,15 @@ static void put_entry(struct jem_html *html, const struct jem_index_entry *entry
 	html_open(html, "tr");
 	html_attr(html, "data-state", standing.group);
 	html_open(html, "td");
-	jem_part_badge(html, &standing);
+	jem_part_badge(html, &standing, true);
 	jem_html_close(html);
 	put_job(html, entry);
 	html_open(html, "td");
-	html_class(html, "any minor");
-	jem_html_textf(html, "%s / %s", entry->site, entry->user);
+	html_class(html, "minor");
+	html_text_in(html, "div", entry->user);
+	html_cell(html, "div", "muted small", entry->site);
 	jem_html_close(html);
-	html_cell(html, "td", "any minor", entry->node);
+	html_cell(html, "td", "minor", entry->node);
 	put_numbers(html, entry);
 	jem_html_close(html);
 }
@@ -213,16 +217,11 @@ static void put_table(struct jem_html *html, const struct jem_index_entry *const
 		      size_t count)
 {
 	static const char *const heads[][2] = {
-		{ "", "State" },
-		{ "", "Job" },
-		{ "minor", "Site / user" },
-		{ "minor", "Node" },
-		{ "", "Started" },
-		{ "n", "Wall time" },
-		{ "n minor", "Cores" },
-		{ "n minor", "Peak memory" },
-		{ "n", "Alerts" },
-		{ "n minor", "Lost" },
+		{ "", "State" },           { "", "Job" },
+		{ "minor", "User, site" }, { "minor", "Node" },
+		{ "", "Started (UTC)" },   { "n", "Wall time" },
+		{ "n minor", "Cores" },    { "n minor", "Peak memory" },
+		{ "n", "Alerts" },         { "n minor", "Lost" },
 	};
 
 	html_open(html, "div");
@@ -280,6 +279,7 @@ int jem_page_write_index(const struct jem_index_entry *entries, size_t count,
 	struct jem_paint paint = jem_paint(JEM_COLOUR_C1);
 	struct jem_html_head head = {
 		.title = "Jobs",
+		.body_class = "list",
 		.refresh_s = options->refresh_s,
 		.icon_rgb = jem_paint_rgb(&paint),
 		.now = options->now_ns / 1000000000u,

@@ -108,7 +108,7 @@
 					name: group.dataset.name, colour: group.dataset.colour,
 					runs: all("path[fill=none]", group).map(points)
 				};
-			})
+			}).reverse() // drawn last, and so on top, is the first
 		});
 	};
 	var value_at = function (plot, curve, x) {

@@ -217,9 +217,9 @@ static void put_process(struct jem_html *html, const struct jem_job_model *model
 static void put_process_head(struct jem_html *html, const struct jem_job_model *model)
 {
 	static const char *const heads[][2] = {
-		{ "n", "Processor time" }, { "n", "Memory" },        { "n minor", "PSS" },
-		{ "n minor", "Peak" },     { "n minor", "Threads" }, { "n minor", "Read" },
-		{ "n minor", "Written" },  { "minor", "Last seen" },
+		{ "n", "CPU time" },      { "n", "Memory" },        { "n minor", "PSS" },
+		{ "n minor", "Peak" },    { "n minor", "Threads" }, { "n minor", "Read" },
+		{ "n minor", "Written" }, { "minor", "Last seen" },
 	};
 
 	put_head(html, "n", "PID");
@@ -306,7 +306,7 @@ static void put_stream(struct jem_html *html, const struct jem_model_stream *str
 			 stream->missing_records, stream->missing_batches);
 	else
 		snprintf(text, sizeof(text), "0");
-	html_cell(html, "td", "n", text);
+	html_cell(html, "td", "n wrap", text);
 	put_causes(html, stream);
 	jem_html_close(html);
 }
@@ -328,7 +328,7 @@ void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 		records += model->streams[i].records;
 	jem_part_count(lost ? lost : records, number, sizeof(number));
 	html_open(html, "p");
-	html_attr(html, "class", lost ? "warning" : "good");
+	html_attr(html, "class", lost ? "verdict warning" : "verdict good");
 	if (!model->stream_count)
 		jem_html_text(html, "No stream has been accounted for yet.");
 	else if (lost)

@@ -106,14 +106,18 @@ static const struct jem_model_process *busiest(const struct jem_job_model *model
 static void put_last_line(struct jem_html *html, const struct jem_job_model *model, uint64_t now_ns)
 {
 	const struct jem_model_line *line = NULL;
+	uint64_t ago_s;
 	char ago[48];
 
 	for (size_t i = 0; jem_model_line(model, i); i++)
 		line = jem_model_line(model, i);
 	if (!line)
 		return;
-	jem_duration_format(now_ns > line->t_ns ? (double)((now_ns - line->t_ns) / 1000000000u) : 0,
-			    ago, sizeof(ago));
+	ago_s = now_ns > line->t_ns ? (now_ns - line->t_ns) / 1000000000u : 0;
+	if (ago_s < 60)
+		snprintf(ago, sizeof(ago), "%" PRIu64 "\u202fs", ago_s);
+	else
+		jem_duration_format((double)ago_s, ago, sizeof(ago));
 	jem_html_textf(html, " Last line, %s ago in ", ago);
 	html_cell(html, "code", "any", line->file);
 	jem_html_text(html, ": ");
@@ -284,24 +288,20 @@ static void put_time_tiles(struct jem_html *html, const struct jem_job_model *mo
 	put_tile(html, "Efficiency", value, sub);
 }
 
-static void put_io_tile(struct jem_html *html, const struct facts *facts)
+static void put_io_tile(struct jem_html *html, const char *name, double calls, double storage,
+			const char *direction)
 {
-	char in[48];
-	char out[48];
-	char value[100] = "\u2013";
-	char sub[160] = "";
+	char amount[48];
+	char value[48] = "\u2013";
+	char sub[96] = "";
 
-	if (facts->rchar_bytes >= 0 && facts->wchar_bytes >= 0) {
-		jem_unit_format(JEM_UNIT_bytes, facts->rchar_bytes, in, sizeof(in));
-		jem_unit_format(JEM_UNIT_bytes, facts->wchar_bytes, out, sizeof(out));
-		snprintf(value, sizeof(value), "%s / %s", in, out);
+	if (calls >= 0)
+		jem_unit_format(JEM_UNIT_bytes, calls, value, sizeof(value));
+	if (storage >= 0) {
+		jem_unit_format(JEM_UNIT_bytes, storage, amount, sizeof(amount));
+		snprintf(sub, sizeof(sub), "%s %s storage", amount, direction);
 	}
-	if (facts->read_bytes >= 0 && facts->write_bytes >= 0) {
-		jem_unit_format(JEM_UNIT_bytes, facts->read_bytes, in, sizeof(in));
-		jem_unit_format(JEM_UNIT_bytes, facts->write_bytes, out, sizeof(out));
-		snprintf(sub, sizeof(sub), "%s / %s of it from and to storage", in, out);
-	}
-	put_tile(html, "Read / written", value, sub);
+	put_tile(html, name, value, sub);
 }
 
 static void put_data_tile(struct jem_html *html, const struct jem_job_model *model)
@@ -340,7 +340,7 @@ void jem_job_top(struct jem_html *html, const struct jem_job_model *model,
 	html_open(html, "div");
 	html_class(html, "headline");
 	html_cell(html, "h1", "any", jem_model_job_name(model));
-	jem_part_badge(html, standing);
+	jem_part_badge(html, standing, false);
 	jem_html_close(html);
 	if (model->command) {
 		html_open(html, "p");
@@ -360,7 +360,8 @@ void jem_job_top(struct jem_html *html, const struct jem_job_model *model,
 	html_class(html, "tiles");
 	put_time_tiles(html, model, &facts);
 	put_memory_tile(html, &facts);
-	put_io_tile(html, &facts);
+	put_io_tile(html, "Read", facts.rchar_bytes, facts.read_bytes, "from");
+	put_io_tile(html, "Written", facts.wchar_bytes, facts.write_bytes, "to");
 	put_alert_tile(html, model);
 	put_data_tile(html, model);
 	jem_html_close(html);

@@ -20,17 +20,23 @@ static void tell_end(struct jem_standing *standing, int exit_code, int signal)
 	if (signal > 0) {
 		snprintf(standing->text, sizeof(standing->text), "ended by signal %d%s%s", signal,
 			 name ? ", SIG" : "", name ? name : "");
+		snprintf(standing->brief, sizeof(standing->brief), "signal %d", signal);
+		if (name)
+			snprintf(standing->brief, sizeof(standing->brief), "SIG%s", name);
 	} else if (exit_code > 0) {
 		snprintf(standing->text, sizeof(standing->text), "failed, exit status %d",
 			 exit_code);
+		snprintf(standing->brief, sizeof(standing->brief), "exit %d", exit_code);
 	} else if (exit_code == 0) {
 		standing->group = "good";
 		standing->colour = JEM_COLOUR_good;
 		snprintf(standing->text, sizeof(standing->text), "ended, exit status 0");
+		snprintf(standing->brief, sizeof(standing->brief), "exit 0");
 	} else {
 		standing->group = "other";
 		standing->colour = JEM_COLOUR_muted;
 		snprintf(standing->text, sizeof(standing->text), "ended, exit status not known");
+		snprintf(standing->brief, sizeof(standing->brief), "ended");
 	}
 }
 
@@ -45,20 +51,23 @@ struct jem_standing jem_standing_of(enum jem_job_state state, int exit_code, int
 		standing.group = "other";
 		standing.colour = JEM_COLOUR_warning;
 		snprintf(standing.text, sizeof(standing.text), "monitor ended before the job");
+		snprintf(standing.brief, sizeof(standing.brief), "no monitor");
 	} else if (state == JEM_JOB_UNKNOWN) {
 		standing.group = "other";
 		standing.colour = JEM_COLOUR_muted;
 		snprintf(standing.text, sizeof(standing.text), "no state yet");
+		snprintf(standing.brief, sizeof(standing.brief), "no state");
 	} else {
 		standing.is_live = state != JEM_JOB_STOPPED;
 		if (state == JEM_JOB_STOPPED)
 			standing.colour = JEM_COLOUR_warning;
 		snprintf(standing.text, sizeof(standing.text), "%s", jem_job_state_name(state));
+		snprintf(standing.brief, sizeof(standing.brief), "%s", jem_job_state_name(state));
 	}
 	return standing;
 }
 
-void jem_part_badge(struct jem_html *html, const struct jem_standing *standing)
+void jem_part_badge(struct jem_html *html, const struct jem_standing *standing, bool is_brief)
 {
 	char name[48];
 
@@ -66,7 +75,7 @@ void jem_part_badge(struct jem_html *html, const struct jem_standing *standing)
 		 standing->is_live ? " live" : "");
 	html_open(html, "span");
 	html_attr(html, "class", name);
-	jem_html_text(html, standing->text);
+	jem_html_text(html, is_brief ? standing->brief : standing->text);
 	jem_html_close(html);
 }
 
@@ -76,6 +85,15 @@ void jem_part_time(uint64_t t_ns, char *ret, size_t size)
 	struct tm tm;
 
 	if (!gmtime_r(&seconds, &tm) || !strftime(ret, size, "%Y-%m-%d %H:%M:%S UTC", &tm))
+		snprintf(ret, size, "?");
+}
+
+void jem_part_minute(uint64_t t_ns, char *ret, size_t size)
+{
+	time_t seconds = (time_t)(t_ns / 1000000000u);
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) || !strftime(ret, size, "%Y-%m-%d %H:%M", &tm))
 		snprintf(ret, size, "?");
 }
 

@@ -17,14 +17,16 @@ struct jem_standing {
 	enum jem_colour colour;
 	bool is_live;
 	char text[64];
+	char brief[32]; /* for a list */
 };
 
 struct jem_standing jem_standing_of(enum jem_job_state state, int exit_code, int signal,
 				    bool monitor_ended);
 
-void jem_part_badge(struct jem_html *html, const struct jem_standing *standing);
+void jem_part_badge(struct jem_html *html, const struct jem_standing *standing, bool is_brief);
 
-/* 2026-08-12 14:03:05 UTC, or without the date. */
+/* 2026-08-12 14:03:05 UTC; 2026-08-12 14:03; 14:03:05. All are UTC. */
+void jem_part_minute(uint64_t t_ns, char *ret, size_t size);
 void jem_part_time(uint64_t t_ns, char *ret, size_t size);
 void jem_part_clock(uint64_t t_ns, char *ret, size_t size);
 

@@ -11,6 +11,9 @@ BENCHES += %D%/logs
 %C%_logs_SOURCES = %D%/logs.c
 %C%_logs_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_logs_LDADD = $(LOGS_LIBS)
+BENCHES += %D%/report
+%C%_report_SOURCES = %D%/report.c
+%C%_report_LDADD = $(REPORT_LIBS)
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 .PHONY: bench

@@ -261,28 +261,37 @@ static void feed_begin(const struct plot *plot)
 			      : "./run.sh --events 1000000 --output 'result file.json'");
 }
 
-static void feed_events(double length, const struct plot *plot)
+/* What happens once, at its part of the run. */
+static const struct {
+	double part;
+	bool only_failed;
+	enum jem_kind kind;
+	const char *record;
+} events[] = {
+	{ 0.31, false, JEM_KIND_log,
+	  "{\"file\":\"analysis.log\",\"offset\":0,\"level\":\"warning\",\"rule\":\"slow-read\","
+	  "\"text\":\"WARNING reader: events-17.dat took 4.1 s, expected 0.4 s\"}" },
+	{ 0.62, false, JEM_KIND_alert,
+	  "{\"rule\":\"memory-near-limit\",\"severity\":\"warning\",\"text\":\"rss_bytes is above "
+	  "0.6 of the limit (1.21 of 2.00 GiB) for 30 s\",\"values\":{}}" },
+	{ 0.70, false, JEM_KIND_status, "{\"state\":\"stopped\",\"text\":\"stopped by STOP\"}" },
+	{ 0.76, false, JEM_KIND_status, "{\"state\":\"continued\",\"text\":\"the job goes on\"}" },
+	{ 0.985, true, JEM_KIND_log,
+	  "{\"file\":\"analysis.log\",\"offset\":0,\"level\":\"error\",\"rule\":\"any-error\","
+	  "\"text\":\"ERROR writer: cannot write result file.json: No space left on device\"}" },
+	{ 0.985, true, JEM_KIND_alert,
+	  "{\"rule\":\"any-error\",\"severity\":\"critical\",\"text\":\"ERROR writer: cannot write "
+	  "result file.json: No space left on device\",\"values\":{}}" },
+};
+
+/* Feeds the events between two parts. */
+static void feed_events(double from, double to, const struct plot *plot)
 {
-	feed(JEM_KIND_log, length * 0.31,
-	     "{\"file\":\"analysis.log\",\"offset\":0,\"level\":\"warning\",\"rule\":\"slow-read\","
-	     "\"text\":\"WARNING reader: events-17.dat took 4.1 s, expected 0.4 s\"}");
-	feed(JEM_KIND_alert, length * 0.62,
-	     "{\"rule\":\"memory-near-limit\",\"severity\":\"warning\",\"text\":\"rss_bytes is "
-	     "above "
-	     "0.6 of the limit (1.21 of 2.00 GiB) for 30 s\",\"values\":{}}");
-	feed(JEM_KIND_status, length * 0.70,
-	     "{\"state\":\"stopped\",\"text\":\"stopped by STOP\"}");
-	feed(JEM_KIND_status, length * 0.76,
-	     "{\"state\":\"continued\",\"text\":\"the job goes on\"}");
-	if (!plot->has_failed)
-		return;
-	feed(JEM_KIND_log, length * 0.985,
-	     "{\"file\":\"analysis.log\",\"offset\":0,\"level\":\"error\",\"rule\":\"any-error\","
-	     "\"text\":\"ERROR writer: cannot write result file.json: No space left on device\"}");
-	feed(JEM_KIND_alert, length * 0.985,
-	     "{\"rule\":\"any-error\",\"severity\":\"critical\",\"text\":\"ERROR writer: cannot "
-	     "write "
-	     "result file.json: No space left on device\",\"values\":{}}");
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
+		if (events[i].part >= from && events[i].part < to &&
+		    (plot->has_failed || !events[i].only_failed))
+			feed(events[i].kind, events[i].part * plot->samples, "%s",
+			     events[i].record);
 }
 
 static void feed_end(double length, const struct plot *plot)
@@ -343,6 +352,7 @@ static void tell(const struct plot *plot)
 		double part = (double)i / plot->samples;
 		double t_s = i + 0.002 * noise();
 
+		feed_events(part, (i + 1.0) / plot->samples, plot);
 		if (part > 0.50 && part < 0.53)
 			continue; /* the daemon was stopped */
 		feed_job(t_s, part);
@@ -352,7 +362,6 @@ static void tell(const struct plot *plot)
 		if (i % (1 + plot->samples / 300) == 0)
 			feed_log(t_s, part, plot);
 	}
-	feed_events(plot->samples, plot);
 	feed_end(plot->samples, plot);
 	set_streams(plot);
 }

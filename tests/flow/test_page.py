@@ -73,7 +73,7 @@ def prints_without_what_paper_cannot_do(folder):
     check_clean(answer, url)
     check_equal(answer["visible"][".menu"] + answer["visible"][".tools"], 0, "menu and tools")
     check_equal(answer["visible"]["#graphs figure"], 10, "figures")
-    check_equal(answer["visible"]["#lines td.text"], 200, "lines")
+    check_equal(answer["visible"]["#lines td.text"], 60, "lines")
 
 
 @case
