@@ -198,8 +198,8 @@ static void put_footer(struct jem_html *html, const struct jem_page_options *opt
 	jem_html_close(html);
 }
 
-int jem_page_write_job(const struct jem_job_model *model, const struct jem_page_options *options,
-		       int dirfd)
+int jem_job_page_make(const struct jem_job_model *model, const struct jem_page_options *options,
+		      int dirfd, struct jem_buf *page)
 {
 	struct jem_standing standing = jem_standing_of(model->state, model->exit_code,
 						       model->signal, model->monitor_ended);
@@ -212,15 +212,13 @@ int jem_page_write_job(const struct jem_job_model *model, const struct jem_page_
 		.now = options->now_ns / 1000000000u,
 	};
 	struct jem_html html;
-	struct jem_buf page;
 	struct jem_buf css;
 	int rc;
 
-	jem_buf_init(&page, 0);
 	jem_buf_init(&css, 0);
 	jem_part_assets(&head, &css, JEM_SCRIPT_JOB);
 	snprintf(title, sizeof(title), "%s: %s", jem_model_job_name(model), standing.text);
-	jem_html_begin(&html, &page, &head);
+	jem_html_begin(&html, page, &head);
 	jem_job_top(&html, model, options, &standing);
 	put_menu(&html);
 	html_open(&html, "main");
@@ -234,9 +232,20 @@ int jem_page_write_job(const struct jem_job_model *model, const struct jem_page_
 	jem_html_close(&html);
 	put_footer(&html, options);
 	rc = jem_html_end(&html, &head);
+	jem_buf_deinit(&css);
+	return rc;
+}
+
+int jem_page_write_job(const struct jem_job_model *model, const struct jem_page_options *options,
+		       int dirfd)
+{
+	struct jem_buf page;
+	int rc;
+
+	jem_buf_init(&page, 0);
+	rc = jem_job_page_make(model, options, dirfd, &page);
 	if (!rc)
 		rc = jem_file_replace(dirfd, "index.html", page.data, page.len);
-	jem_buf_deinit(&css);
 	jem_buf_deinit(&page);
 	return rc;
 }

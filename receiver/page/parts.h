@@ -40,6 +40,10 @@ void jem_part_assets(struct jem_html_head *head, struct jem_buf *css, enum jem_s
 const char *jem_severity_class(enum jem_severity severity);
 const char *jem_severity_name(enum jem_severity severity);
 
+/* The page as text; links to the files that are in the folder, -1: none. 0 or negative errno. */
+int jem_job_page_make(const struct jem_job_model *model, const struct jem_page_options *options,
+		      int dirfd, struct jem_buf *page);
+
 /* What a job is, how it stands, where it is now, and its numbers. */
 void jem_job_top(struct jem_html *html, const struct jem_job_model *model,
 		 const struct jem_page_options *options, const struct jem_standing *standing);

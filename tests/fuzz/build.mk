@@ -54,6 +54,9 @@ FUZZ_TESTS += %D%/fuzz_log_line %D%/fuzz_token %D%/fuzz_proxy
 %C%_fuzz_proxy_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
 
 # receiver
+FUZZ_TESTS += %D%/fuzz_model
+%C%_fuzz_model_SOURCES = %D%/fuzz_model.c
+%C%_fuzz_model_LDADD = $(FUZZ_MAIN) $(REPORT_LIBS)
 
 # tools
 
