@@ -32,9 +32,16 @@ jem_tool_SOURCES = \
 	%D%/check_login.c %D%/check_login.h \
 	%D%/check_observe.c %D%/check_observe.h \
 	%D%/manual.c \
-	%D%/receive.c \
 	%D%/broker.c \
 	%D%/collect.c \
+	%D%/live.c %D%/live.h \
+	%D%/log.c \
+	%D%/receive.c \
+	%D%/recorded.c %D%/recorded.h \
+	%D%/report.c \
+	%D%/selection.c %D%/selection.h \
+	%D%/status.c \
+	%D%/summary.c %D%/summary.h \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def

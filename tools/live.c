@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/live.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	RECORD_MAX = 8 << 20,
+	CLOSE_MS = 500,
+	URLS_MAX = 16,
+};
+
+/* A record that comes in parts. */
+struct joining {
+	char epoch[JEM_EPOCH_SIZE];
+	enum jem_kind kind;
+	uint32_t next; /* part */
+	uint64_t t_us; /* of part 0 */
+	struct jem_buf text;
+};
+
+struct jem_live {
+	struct jem_live_options options;
+	struct jem_client *client; /* owned */
+	struct jem_json_doc doc;
+	struct jem_json_doc joined;
+	struct joining joining[JEM_LIVE_STREAMS];
+	size_t joining_next;
+	void (*on_closed)(void *arg);
+	void *closed_arg;
+};
+
+int jem_live_pattern(const char *job, char ret[JEM_TOPIC_MAX], struct jem_err *err)
+{
+	char name[JEM_NAME_MAX + 1];
+
+	if (!strncmp(job, "jem.", 4) || strpbrk(job, "*#")) {
+		if (!jem_pattern_is_valid(job, strlen(job)))
+			return jem_err_set(err, -EINVAL,
+					   "'%.60s' is no pattern: jem.<site>.<user>.<job>.<node>."
+					   "<kind>, where * is one level and # any number",
+					   job);
+		strcpy(ret, job);
+		return 0;
+	}
+	if (!*job)
+		return jem_err_set(err, -EINVAL, "the job has no name");
+	jem_name_reduce(job, name);
+	snprintf(ret, JEM_TOPIC_MAX, "jem.*.*.%s.#", name);
+	return 0;
+}
+
+static struct joining *find_joining(struct jem_live *live, const struct jem_head *head)
+{
+	struct joining *joining;
+
+	for (size_t i = 0; i < JEM_LIVE_STREAMS; i++)
+		if (live->joining[i].kind == head->kind &&
+		    !strcmp(live->joining[i].epoch, head->epoch))
+			return &live->joining[i];
+	joining = &live->joining[live->joining_next++ % JEM_LIVE_STREAMS];
+	memcpy(joining->epoch, head->epoch, sizeof(joining->epoch));
+	joining->kind = head->kind;
+	joining->next = 0;
+	return joining;
+}
+
+/* Parts come in order; a hole leaves the record out. */
+static void take_part(struct jem_live *live, const struct jem_head *head, uint64_t t_us,
+		      const struct jem_record_part *part)
+{
+	struct joining *joining = find_joining(live, head);
+
+	if (!part->part) {
+		joining->next = 0;
+		joining->t_us = t_us;
+		jem_buf_deinit(&joining->text);
+		jem_buf_init(&joining->text, RECORD_MAX);
+	}
+	if (part->part != joining->next ||
+	    jem_json_get_text(&live->doc, part->json, &joining->text) < 0) {
+		joining->next = UINT32_MAX;
+		return;
+	}
+	if (++joining->next < part->parts)
+		return;
+	joining->next = UINT32_MAX;
+	if (jem_json_read(&live->joined, joining->text.data, joining->text.len, NULL) == 0 &&
+	    jem_batch_check_record(&live->joined, 0, NULL) == 0)
+		live->options.events.on_record(live->options.arg, head, joining->t_us,
+					       &live->joined, 0);
+	jem_buf_deinit(&joining->text);
+}
+
+static void on_message(void *arg, const struct jem_message *message, jem_delivery_id delivery)
+{
+	struct jem_live *live = arg;
+	const struct jem_slice *body = &message->body;
+	struct jem_head head;
+	uint32_t records;
+
+	jem_client_settle(live->client, delivery, JEM_OUTCOME_ACCEPTED);
+	if (jem_batch_decode_json(body->data, body->len, &live->doc, &head, &records, NULL) < 0)
+		return;
+	if (live->options.events.on_batch)
+		live->options.events.on_batch(live->options.arg, &head, message);
+	for (uint32_t i = jem_json_first(&live->doc, records);
+	     i < jem_json_end(&live->doc, records); i = jem_json_next(&live->doc, i)) {
+		uint64_t t_us = head.t0_us + jem_batch_record_dt(&live->doc, i) / 1000;
+		struct jem_record_part part;
+
+		if (jem_batch_record_part(&live->doc, i, &part))
+			take_part(live, &head, t_us, &part);
+		else
+			live->options.events.on_record(live->options.arg, &head, t_us, &live->doc,
+						       i);
+	}
+}
+
+static void on_state(void *arg, enum jem_client_state state, const char *text)
+{
+	struct jem_live *live = arg;
+
+	if (live->options.events.on_state)
+		live->options.events.on_state(live->options.arg, state, text);
+}
+
+static int open_client(struct jem_live *live, const struct jem_live_options *options,
+		       struct jem_err *err)
+{
+	const char *urls[URLS_MAX] = { options->url };
+	size_t count = options->url ? 1 : 0;
+	char container[64];
+	struct jem_client_options client = {
+		.loop = options->loop,
+		.urls = urls,
+		.container_id = container,
+		.credentials = jem_config_str(options->config, JEM_OPTION_broker_credentials),
+		.subscribe = options->pattern,
+		.idle_timeout_ms =
+			jem_config_ns(options->config, JEM_OPTION_broker_idle_timeout) / 1000000,
+		.events = { .on_state = on_state, .on_message = on_message },
+		.arg = live,
+	};
+
+	snprintf(container, sizeof(container), "jem-look-%d-%llx", (int)getpid(),
+		 (unsigned long long)uv_hrtime());
+	while (!options->url && count < URLS_MAX &&
+	       count < jem_config_list_size(options->config, JEM_OPTION_broker_url)) {
+		urls[count] = jem_config_list_at(options->config, JEM_OPTION_broker_url, count);
+		count++;
+	}
+	client.url_count = count;
+	if (!count)
+		return jem_err_set(err, -EINVAL, "no broker is given; name one by --broker URL");
+	return jem_client_create(&client, &live->client, err);
+}
+
+int jem_live_create(const struct jem_live_options *options, struct jem_live **ret,
+		    struct jem_err *err)
+{
+	struct jem_live *live = calloc(1, sizeof(*live));
+	int status;
+
+	if (!live)
+		return jem_err_set(err, -ENOMEM, "no memory");
+	live->options = *options;
+	jem_json_doc_init(&live->doc);
+	jem_json_doc_init(&live->joined);
+	status = open_client(live, options, err);
+	if (status < 0) {
+		free(live);
+		return status;
+	}
+	*ret = live;
+	return 0;
+}
+
+static void on_client_closed(void *arg)
+{
+	struct jem_live *live = arg;
+	void (*on_closed)(void *arg) = live->on_closed;
+	void *closed_arg = live->closed_arg;
+
+	for (size_t i = 0; i < JEM_LIVE_STREAMS; i++)
+		jem_buf_deinit(&live->joining[i].text);
+	jem_json_doc_deinit(&live->doc);
+	jem_json_doc_deinit(&live->joined);
+	free(live);
+	if (on_closed)
+		on_closed(closed_arg);
+}
+
+void jem_live_close(struct jem_live *live, void (*on_closed)(void *arg), void *arg)
+{
+	live->on_closed = on_closed;
+	live->closed_arg = arg;
+	jem_client_close(live->client, CLOSE_MS, on_client_closed);
+}
