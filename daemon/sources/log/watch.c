@@ -23,6 +23,7 @@ struct jem_watch {
 	unsigned open_handles;
 	uv_poll_t poll;
 	uv_timer_t rest;
+	uv_work_t closing;
 };
 
 static void on_readable(uv_poll_t *poll, int status, int events);
@@ -56,14 +57,34 @@ int jem_watch_create(const struct jem_watch_options *options, struct jem_watch *
 	return 0;
 }
 
+static void close_instance(uv_work_t *work)
+{
+	struct jem_watch *watch = work->data;
+
+	close(watch->fd);
+}
+
+static void on_instance_closed(uv_work_t *work, int status)
+{
+	(void)status;
+	free(work->data);
+}
+
+/*
+ * The kernel waits for its readers of marks (synchronize_srcu) before it closes an instance: 10 to
+ * 20 ms, which the end of a job would have to wait for.
+ */
 static void on_closed(uv_handle_t *handle)
 {
 	struct jem_watch *watch = handle->data;
 
 	if (--watch->open_handles)
 		return;
-	close(watch->fd);
-	free(watch);
+	watch->closing.data = watch;
+	if (uv_queue_work(handle->loop, &watch->closing, close_instance, on_instance_closed)) {
+		close(watch->fd);
+		free(watch);
+	}
 }
 
 void jem_watch_destroy(struct jem_watch *watch)
