@@ -23,3 +23,4 @@ EXTRA_DIST += %D%/RESULTS.md %D%/wire_peer.py
 BENCHES += %D%/receiver
 %C%_receiver_SOURCES = %D%/receiver.c
 %C%_receiver_LDADD = $(RECEIVER_LIBS)
+EXTRA_DIST += %D%/launch.py
