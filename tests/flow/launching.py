@@ -5,6 +5,7 @@ the same job run plain and monitored, compared.
 A "monitor" is one of the ways fake_monitor.c knows (good, stop, flood ...), "missing", or "real",
 which takes the jemd and jem-tool of the build tree.
 """
+import contextlib
 import os
 import shutil
 import signal
@@ -155,6 +156,20 @@ def wait_for_state(pid, wanted, what):
     wait_until(lambda: state(pid) in wanted, 20, what)
 
 
+@contextlib.contextmanager
+def at_most(seconds):
+    """Ends a read that waits in vain."""
+    def on_alarm(*_):
+        raise Failed(f"waited {seconds} s for a signal")
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
 class Signals:
     """The probe that tells every signal it gets; under `prefix`, or plain."""
 
@@ -180,8 +195,9 @@ class Signals:
             told.append(line.strip())
 
     def wait_for(self, count):
-        """Reads that many signal lines."""
-        return [self.child.stdout.readline().strip() for _ in range(count)]
+        """Reads that many signal lines; fails when one does not come."""
+        with at_most(20):
+            return [self.child.stdout.readline().strip() for _ in range(count)]
 
     def end(self):
         self.child.stdin.close()

@@ -65,7 +65,8 @@ static void take_signal(struct jem_launch *launch, const struct signalfd_siginfo
 	if (!(known & bit_of(sig)))
 		group = jem_sentinel_reached(&launch->sentinel, bit_of(sig));
 	launch->sweep_ns = jem_now_ns() + SWEEP_MS * MS_NS;
-	if (!(group & bit_of(sig)) && !jem_signal_is_terminals(info))
+	if (!(group & bit_of(sig)) && !jem_signal_is_terminals(info) &&
+	    !jem_sentinel_reaches_late(&launch->sentinel, sig, (pid_t)info->ssi_pid))
 		pass_on(launch, info);
 	if (jem_signal_asks_to_end(sig))
 		(void)jem_run_link_send(&launch->monitors.daemon, "flush");
@@ -84,16 +85,20 @@ static uint64_t pending(void)
 	return mask;
 }
 
+/* What reached the group is asked anew before each reading: an answer is good for one. */
 static void take_signals(struct jem_launch *launch)
 {
 	struct signalfd_siginfo infos[SIGNALS_PER_PASS];
-	uint64_t known = pending();
-	uint64_t group = jem_sentinel_reached(&launch->sentinel, known);
 	ssize_t n;
 
-	while ((n = read(launch->signals, infos, sizeof(infos))) > 0)
-		for (size_t i = 0; i < (size_t)n / sizeof(*infos); i++)
+	do {
+		uint64_t known = pending();
+		uint64_t group = jem_sentinel_reached(&launch->sentinel, known);
+
+		n = read(launch->signals, infos, sizeof(infos));
+		for (ssize_t i = 0; i < n / (ssize_t)sizeof(*infos); i++)
 			take_signal(launch, &infos[i], known, group);
+	} while (n > 0);
 }
 
 /* --- children ---------------------------------------------------------------------------------- */

@@ -41,6 +41,13 @@ void jem_sentinel_forget(struct jem_sentinel *sentinel);
  */
 uint64_t jem_sentinel_reached(struct jem_sentinel *sentinel, uint64_t mask);
 
+/*
+ * Whether a signal that had not reached the sentinel gets there after all, because its sender was
+ * preempted between two members of the group: looked at for as long as the sender runs, 50 ms at
+ * most. It is taken off then.
+ */
+bool jem_sentinel_reaches_late(struct jem_sentinel *sentinel, int sig, pid_t sender);
+
 /* Takes off what came to the group too late to be asked for. */
 void jem_sentinel_sweep(struct jem_sentinel *sentinel);
 
