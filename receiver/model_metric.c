@@ -112,27 +112,46 @@ static bool read_sources(const struct jem_feed *feed, const struct jem_series_in
 	return true;
 }
 
+enum {
+	FIRST_WALL_S = 10 /* a first reading this late may be of a job that began long before us */
+};
+
 /*
- * The rate since the reading before. None from the first reading, from one that is late, or when
- * the counter fell: it has begun anew (another epoch of the daemon).
+ * The rate since the reading before; of a job whose first reading it is, since its start, where
+ * its counters were zero. None from another first reading, from one that is late, or when the
+ * counter fell: it has begun anew (another epoch of the daemon).
  */
-static bool rate_of(struct jem_counter *counter, double t_s, double value, double *ret)
+static bool rate_of(struct jem_counter *counter, double t_s, double value, double wall_s,
+		    double *ret)
 {
 	double elapsed = t_s - counter->t_s;
 	bool is_known = counter->t_s > 0 && elapsed > 0 && value >= counter->value;
 
 	if (is_known)
 		*ret = (value - counter->value) / elapsed;
-	if (counter->t_s <= 0 || elapsed > 0) {
-		counter->t_s = t_s;
-		counter->value = value;
+	if (counter->t_s > 0 && elapsed <= 0)
+		return false;
+	if (counter->t_s <= 0 && wall_s > 0 && wall_s < FIRST_WALL_S) {
+		*ret = value / wall_s;
+		is_known = true;
 	}
+	counter->t_s = t_s;
+	counter->value = value;
 	return is_known;
+}
+
+/* What this record says the job has run for, 0: nothing. */
+static double wall_of(const struct jem_feed *feed, enum jem_scope scope)
+{
+	const struct jem_model_metric *wall = jem_model_metric(feed->node, scope, "wall_s");
+
+	return wall && wall->record == feed->model->records ? wall->value : 0;
 }
 
 static void keep_series(const struct jem_feed *feed, enum jem_scope scope)
 {
 	double t_s = (double)feed->t_ns * 1e-9;
+	double wall_s = wall_of(feed, scope);
 
 	for (int i = 0; i < JEM_SERIES_COUNT; i++) {
 		const struct jem_series_info *info = &jem_series_infos[i];
@@ -140,7 +159,7 @@ static void keep_series(const struct jem_feed *feed, enum jem_scope scope)
 
 		if (info->scope != scope || !read_sources(feed, info, &value))
 			continue;
-		if (info->is_rate && !rate_of(&feed->node->counters[i], t_s, value, &value))
+		if (info->is_rate && !rate_of(&feed->node->counters[i], t_s, value, wall_s, &value))
 			continue;
 		jem_series_add(&feed->node->series[i], t_s, value); /* counts what it refuses */
 	}

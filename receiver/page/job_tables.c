@@ -446,6 +446,7 @@ static void put_metric(struct jem_html *html, const struct jem_model_metric *met
 	html_open(html, "tr");
 	html_text_in(html, "td", jem_scope_name(metric->scope));
 	html_open(html, "td");
+	html_class(html, "any");
 	html_text_in(html, "code", metric->name);
 	jem_html_close(html);
 	put_metric_value(html, "n", unit, metric->last);

@@ -3,7 +3,7 @@
 //
 //	node page.mjs PLAYWRIGHT CHROMIUM ORDERS
 //
-// ORDERS is JSON: [{ url, width, scheme, media, script, selectors, act, shot }, ...]; test_page.py
+// ORDERS is JSON: [{ url, width, scheme, media, script, selectors, open, act, shot }, ...]; test_page.py
 // says what each means and judges the answers.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -125,8 +125,13 @@ async function look(browser, order) {
 	page.on('dialog', (d) => { found.dialogs.push(d.message()); d.dismiss(); });
 	page.on('request', (r) => { if (!r.url().startsWith('data:')) found.requests.push(r.url()); });
 	await page.goto(order.url);
+	if (order.open) await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true; }));
 	if (order.media) await page.emulateMedia({ media: order.media, colorScheme: order.scheme ?? 'light' });
 	found.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	// Boxes that scroll by themselves are for what cannot be made narrower.
+	found.scrolled = await page.evaluate(() => [...document.querySelectorAll('.scroll')]
+		.filter((e) => e.scrollWidth > e.clientWidth + 1)
+		.map((e) => `${(e.closest('[id]') ?? e).id} by ${e.scrollWidth - e.clientWidth}`));
 	found.visible = await page.evaluate(visible, order.selectors ?? []);
 	found.low_contrast = await page.evaluate(contrasts);
 	found.smallest_text = await page.evaluate(smallest_text);

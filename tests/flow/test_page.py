@@ -66,6 +66,18 @@ def shows_all_it_promises_at_every_width_and_in_the_dark(folder):
 
 
 @case
+def opened_folds_fit_too(folder):
+    url = sample(folder, "failed")
+    orders = [{"url": url, "width": width, "open": True,
+               "selectors": ["#environment td", "#observed td", "#metrics-0 td"]}
+              for width in (390, 1280)]
+    for answer in look(folder, orders):
+        check_clean(answer, url)
+        check(all(answer["visible"].values()), f"seen: {answer['visible']}")
+        check_equal(answer["scrolled"], [], "tables that are too wide")
+
+
+@case
 def prints_without_what_paper_cannot_do(folder):
     url = sample(folder, "ended")
     answer, = look(folder, [{"url": url, "media": "print", "scheme": "dark",

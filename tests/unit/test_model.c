@@ -85,6 +85,27 @@ CASE(turns_counters_into_rates)
 	end();
 }
 
+CASE(the_first_rate_of_a_job_counts_from_its_start)
+{
+	const struct jem_series *series;
+	struct jem_point point;
+
+	begin();
+	CHECK_OK(feed(JEM_KIND_metric, 2,
+		      "{\"scope\":\"job\",\"values\":{\"wall_s\":2,\"read_bytes\":500,"
+		      "\"cpu_user_s\":1}}"));
+	series = &model->nodes[0]->series[JEM_SERIES_job_read];
+	CHECK_EQ(jem_series_points(series, 0, 2e9, &point, 1), 1);
+	CHECK_NEAR(point.mean, 250, 0);
+	end();
+	/* Of one that ran long before the monitor came, nothing is known. */
+	begin();
+	CHECK_OK(feed(JEM_KIND_metric, 2,
+		      "{\"scope\":\"job\",\"values\":{\"wall_s\":5000,\"read_bytes\":500}}"));
+	CHECK_EQ(model->nodes[0]->series[JEM_SERIES_job_read].samples, 0);
+	end();
+}
+
 CASE(a_series_with_two_sources_needs_both_in_one_record)
 {
 	begin();
@@ -225,6 +246,7 @@ CASE(stays_within_its_bounds)
 }
 
 TESTS(T(follows_the_life_of_a_job), T(turns_counters_into_rates),
+      T(the_first_rate_of_a_job_counts_from_its_start),
       T(a_series_with_two_sources_needs_both_in_one_record),
       T(keeps_the_last_lines_and_the_last_error), T(cuts_long_texts_between_characters),
       T(marks_one_event_once), T(reads_the_environment_as_paths), T(counts_what_is_not_as_promised),

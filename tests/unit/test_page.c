@@ -315,7 +315,59 @@ CASE(says_what_is_missing_by_name)
 	jem_model_destroy(model);
 }
 
-TESTS(T(hashes_as_fips_180_4_says), T(escapes_every_byte_that_could_do_something),
-      T(links_never_leave_the_folder), T(writes_elements_in_order_and_notices_when_not),
-      T(files_are_replaced_at_once), T(a_hostile_job_is_only_shown),
-      T(pages_are_whole_without_a_single_record), T(says_what_is_missing_by_name))
+static void feed_samples(struct jem_job_model *model, const char *node)
+{
+	struct jem_json_doc doc;
+
+	jem_json_doc_init(&doc);
+	for (int i = 0; i < 5; i++) {
+		char text[160];
+		int len = snprintf(text, sizeof(text),
+				   "{\"scope\":\"job\",\"values\":{\"cpu_user_s\":%d,"
+				   "\"cpu_system_s\":1,\"rss_bytes\":%d}}",
+				   i, 1000 * i);
+
+		CHECK_OK(jem_json_read(&doc, text, (size_t)len, NULL));
+		CHECK_OK(jem_model_feed(model, node, JEM_KIND_metric,
+					1700000000000000000u + (unsigned)i * 1000000000ull, &doc,
+					0));
+	}
+	jem_json_doc_deinit(&doc);
+}
+
+CASE(every_node_of_a_job_has_its_graphs)
+{
+	auto_close int dirfd = open_folder();
+	auto_close int graphs = -1;
+	auto_free char *page = NULL;
+	struct jem_page_options options = { .now_ns = 1700000009000000000u };
+	struct jem_job_model *model;
+
+	CHECK_OK(jem_model_create(&model));
+	feed_samples(model, "one");
+	CHECK_EQ(jem_graphs_write(model, JEM_GRAPH_SVG, dirfd), 2);
+	graphs = openat(dirfd, "graphs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(graphs >= 0);
+	CHECK_OK(faccessat(graphs, "cpu.svg", F_OK, 0));
+	/* A node that would lead out of the folder stays in it. */
+	feed_samples(model, "../../two");
+	CHECK_EQ(jem_graphs_write(model, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF, dirfd), 9);
+	CHECK_OK(faccessat(graphs, "memory-one.png", F_OK, 0));
+	CHECK_OK(faccessat(graphs, "memory-one.svg", F_OK, 0));
+	CHECK_OK(faccessat(graphs, "graphs.pdf", F_OK, 0));
+	CHECK_EQ(entries(graphs), 2 + 9);
+	CHECK_EQ(entries(dirfd), 1);
+	CHECK_OK(jem_page_write_job(model, &options, dirfd));
+	page = read_file(dirfd, "index.html");
+	CHECK_CONTAINS(page, ">one</h2>");
+	CHECK_CONTAINS(page, ">../../two</h2>");
+	CHECK_CONTAINS(page, "href=\"./graphs/graphs.pdf\"");
+	CHECK(!strstr(page, "job.log</a>"));
+	jem_model_destroy(model);
+}
+
+TESTS(T(every_node_of_a_job_has_its_graphs), T(hashes_as_fips_180_4_says),
+      T(escapes_every_byte_that_could_do_something), T(links_never_leave_the_folder),
+      T(writes_elements_in_order_and_notices_when_not), T(files_are_replaced_at_once),
+      T(a_hostile_job_is_only_shown), T(pages_are_whole_without_a_single_record),
+      T(says_what_is_missing_by_name))
