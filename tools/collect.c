@@ -19,7 +19,9 @@
 #include "tools/tool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -64,10 +66,21 @@ static void on_settle(void *arg, uint64_t ticket, enum jem_outcome outcome)
 		jem_broker_settle(collector->broker, ticket, outcome);
 }
 
+/* Nobody listens any more; the socket was made by the launcher. */
+static void remove_socket(const struct collector *collector)
+{
+	const struct collect_options *own = collector->args->options;
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/broker.sock", own->out) < sizeof(path))
+		(void)unlink(path);
+}
+
 static void on_receiver_closed(void *arg)
 {
 	struct collector *collector = arg;
 
+	remove_socket(collector);
 	jem_link_send(collector->link, "done");
 	jem_link_close(collector->link);
 	for (size_t i = 0; i < sizeof(collector->signals) / sizeof(*collector->signals); i++)
