@@ -13,9 +13,8 @@
 
 enum {
 	SEND_MAX = 1 << 20,
-	SEND_PART = 65536, /* proton keeps each delivery's buffer at its greatest size */
 	IN_FLIGHT_DEFAULT = 4 << 20,
-	IN_FLIGHT_COUNT = 256,
+	IN_FLIGHT_COUNT = 128,
 	IN_FLIGHT_SPREAD = 4096, /* numbers between the oldest and the newest in flight */
 	WINDOW_DEFAULT = 256,
 	WINDOW_MAX = 32768,
@@ -273,11 +272,19 @@ bool jem_client_can_send(const struct jem_client *client, size_t bytes)
 	       (!in_flight || in_flight + bytes <= client->options.in_flight_max);
 }
 
-/* The body after its head; what is over SEND_PART follows as the socket takes it. */
-static void send_bytes(struct jem_client *client, struct jem_slice body)
+/* How much of the body goes with the head: all, or the first part. */
+static size_t first_part(const struct jem_client *client, size_t body_len)
+{
+	size_t head_len = client->head.len;
+
+	if (head_len + body_len <= JEM_SEND_PART)
+		return body_len;
+	return head_len < JEM_SEND_PART ? JEM_SEND_PART - head_len : 0;
+}
+
+static void send_bytes(struct jem_client *client, struct jem_slice body, size_t now)
 {
 	struct jem_session *session = client->session;
-	size_t now = body.len > SEND_PART ? SEND_PART : body.len;
 
 	pn_link_send(session->sender, client->head.data, client->head.len);
 	pn_link_send(session->sender, body.data, now);
@@ -293,6 +300,7 @@ int jem_client_send(struct jem_client *client, const struct jem_message *message
 {
 	struct jem_window_slot slot = { .tag = tag };
 	uint64_t number;
+	size_t now;
 	int rc;
 
 	if (message->body.len > SEND_MAX)
@@ -305,8 +313,8 @@ int jem_client_send(struct jem_client *client, const struct jem_message *message
 	rc = jem_message_encode_head(message, &client->head);
 	if (rc < 0)
 		return rc == -ENOBUFS ? -EMSGSIZE : rc;
-	if (message->body.len > SEND_PART &&
-	    jem_buf_reserve(&client->rest, message->body.len) < 0) {
+	now = first_part(client, message->body.len);
+	if (jem_buf_reserve(&client->rest, message->body.len - now) < 0) {
 		jem_buf_clear(&client->rest);
 		return -ENOMEM;
 	}
@@ -315,7 +323,7 @@ int jem_client_send(struct jem_client *client, const struct jem_message *message
 	if (!number)
 		return -ENOMEM;
 	pn_delivery(client->session->sender, pn_dtag((const char *)&number, sizeof(number)));
-	send_bytes(client, message->body);
+	send_bytes(client, message->body, now);
 	return 0;
 }
 

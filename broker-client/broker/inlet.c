@@ -10,7 +10,7 @@
 enum {
 	BUDGET_BYTES = 4 << 20, /* of a link: on their way to us, or held by the local subscriber */
 	CREDIT_MAX = 1000,
-	PARTIAL_FIRST = 2 * JEM_FRAME_MAX
+	PARTIAL_FIRST = JEM_FRAME_MAX + 4096 /* a batch and its sections */
 };
 
 void jem_inlet_attach(struct jem_connection *connection, pn_link_t *link)

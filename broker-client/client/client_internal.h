@@ -17,6 +17,12 @@
 
 #define JEM_REASON_SIZE 320
 
+/*
+ * Proton keeps the buffer of each delivery at its greatest size, and the deliveries for later use:
+ * with messages in parts of this size, what it keeps is bounded by the number in flight.
+ */
+#define JEM_SEND_PART 32768u
+
 /* One connection, from the connected socket to its end. */
 struct jem_session {
 	struct jem_engine engine;

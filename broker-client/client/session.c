@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 enum {
-	REST_LOW_WATER = 32768,
 	IDLE_DEFAULT_MS = 30000
 };
 
@@ -258,10 +257,9 @@ void jem_session_send_rest(struct jem_session *session)
 {
 	struct jem_client *client = session->client;
 	size_t left = client->rest.len - client->rest_sent;
-	size_t part = left > JEM_FRAME_MAX ? JEM_FRAME_MAX : left;
+	size_t part = left > JEM_SEND_PART ? JEM_SEND_PART : left;
 
-	if (!client->rest.len ||
-	    pn_session_outgoing_bytes(pn_link_session(session->sender)) > REST_LOW_WATER)
+	if (!client->rest.len || pn_session_outgoing_bytes(pn_link_session(session->sender)))
 		return;
 	pn_link_send(session->sender, client->rest.data + client->rest_sent, part);
 	client->rest_sent += part;

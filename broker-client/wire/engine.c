@@ -8,7 +8,9 @@
 
 enum {
 	READ_SIZE = JEM_FRAME_MAX + 1024,
-	WRITES_PER_PASS = 16, /* then others get their turn */
+	READ_PER_PASS =
+		256 << 10, /* bytes; then others get their turn: who reads on fills queues */
+	WRITES_PER_PASS = 16,
 	REASON_SIZE = 256
 };
 
@@ -169,23 +171,6 @@ static void pump(struct jem_engine *engine)
 		end(engine);
 }
 
-static void on_flush(uv_prepare_t *flush)
-{
-	pump(flush->data);
-}
-
-void jem_engine_wake(struct jem_engine *engine)
-{
-	if (!engine->is_closing && !engine->has_ended && engine->stream)
-		uv_prepare_start(&engine->flush, on_flush);
-}
-
-void jem_engine_flush(struct jem_engine *engine)
-{
-	if (!engine->is_draining)
-		pump(engine);
-}
-
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
 	struct jem_engine *engine = handle->data;
@@ -229,9 +214,44 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 		return;
 	} else {
 		pn_connection_driver_read_done(&engine->driver, (size_t)nread);
+		engine->read_len += (size_t)nread;
+		if (engine->read_len >= READ_PER_PASS)
+			uv_read_stop(stream); /* the pump of the next pass goes on */
 	}
 	drain(engine);
 	jem_engine_wake(engine);
+}
+
+/* In a new pass: with a new allowance, and reading again if the last one was used up. */
+static void read_on(struct jem_engine *engine)
+{
+	bool was_paused = engine->read_len >= READ_PER_PASS;
+	int rc;
+
+	engine->read_len = 0;
+	if (!was_paused || engine->is_closing || engine->has_ended)
+		return;
+	rc = uv_read_start(engine->stream, on_alloc, on_read);
+	if (rc < 0)
+		fail(engine, "read", rc);
+}
+
+static void on_flush(uv_prepare_t *flush)
+{
+	read_on(flush->data);
+	pump(flush->data);
+}
+
+void jem_engine_wake(struct jem_engine *engine)
+{
+	if (!engine->is_closing && !engine->has_ended && engine->stream)
+		uv_prepare_start(&engine->flush, on_flush);
+}
+
+void jem_engine_flush(struct jem_engine *engine)
+{
+	if (!engine->is_draining)
+		pump(engine);
 }
 
 int jem_engine_init(struct jem_engine *engine, uv_loop_t *loop,

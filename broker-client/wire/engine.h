@@ -38,6 +38,7 @@ struct jem_engine {
 	uv_prepare_t flush;
 	uv_write_t write;
 	size_t write_len; /* bytes of the write in flight, 0: none */
+	size_t read_len;  /* bytes read in this pass */
 	uint64_t tick_at_ms;
 	unsigned open_handles;
 	bool is_draining;

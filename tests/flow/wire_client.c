@@ -5,7 +5,7 @@
  *	wire_client publish URL TOPIC COUNT SIZE [CREDENTIALS]
  *	wire_client subscribe URL PATTERN COUNT [CREDENTIALS]
  *
- * Prints a line for each state (`state TEXT`), at the end `done N accepted`, and each received body
+ * SIZE `mixed`: one in four is 65000, the others 200. Prints a line for each state (`state TEXT`), at the end `done N accepted`, and each received body
  * up to 60 bytes (`body TEXT`). Released messages are sent again, as the daemon does. Ends on
  * standard input's end, too: then with `stopped`, the numbers, and `rss KB`. WIRE_IDLE_MS in the
  * environment is the idle time-out.
@@ -25,6 +25,7 @@ struct state {
 	const char *topic;
 	char *body;
 	size_t body_len;
+	bool is_mixed;
 	unsigned long wanted;
 	unsigned long to_send; /* not sent yet, or released */
 	unsigned long accepted;
@@ -63,9 +64,13 @@ static void send_more(struct state *state)
 	struct jem_message message = { .topic = { state->topic, strlen(state->topic) },
 				       .body = { state->body, state->body_len } };
 
-	while (state->client && state->to_send &&
-	       !jem_client_send(state->client, &message, state->to_send))
+	while (state->client && state->to_send) {
+		if (state->is_mixed)
+			message.body.len = state->to_send % 4 ? 200 : state->body_len;
+		if (jem_client_send(state->client, &message, state->to_send))
+			break;
 		state->to_send--;
+	}
 }
 
 static void on_state(void *arg, enum jem_client_state client_state, const char *text)
@@ -146,7 +151,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "publish") && argc > 5) {
 		options.is_publisher = true;
 		state.to_send = state.wanted;
-		state.body_len = strtoul(argv[5], NULL, 10);
+		state.is_mixed = !strcmp(argv[5], "mixed");
+		state.body_len = state.is_mixed ? 65000 : strtoul(argv[5], NULL, 10);
 		options.credentials = argc > 6 ? argv[6] : NULL;
 	} else {
 		options.subscribe = argv[3];

@@ -123,7 +123,6 @@ CASE(a_subscriber_that_does_not_settle_loses_its_oldest)
 	struct wire_client sender = { 0 };
 	struct wire_client lazy = { .keeps = true };
 	struct jem_broker_stats stats;
-	unsigned sent = 0;
 
 	wire_begin();
 	wire_broker_open(&broker, &options);
@@ -132,12 +131,8 @@ CASE(a_subscriber_that_does_not_settle_loses_its_oldest)
 	wire_client_open(&sender, broker.url, publisher);
 	WIRE_UNTIL(lazy.open_count, 1);
 	WIRE_UNTIL(sender.writable_count, 1);
-	while (sent < 100) {
-		if (wire_send_bytes(&sender, "jem.a", body, sizeof(body), sent) == 0)
-			sent++;
-		else
-			wire_step();
-	}
+	for (unsigned i = 0; i < 100; i++)
+		wire_send_waiting(&sender, "jem.a", body, sizeof(body), i);
 	WIRE_UNTIL(sender.outcomes[JEM_OUTCOME_ACCEPTED], 100);
 	wire_settle();
 	CHECK_EQ(lazy.message_count, 4);
@@ -219,7 +214,7 @@ CASE(a_busy_local_subscriber_stops_the_publisher_within_bounds)
 		jem_broker_settle(broker.broker, broker.tickets[settled++], JEM_OUTCOME_ACCEPTED);
 	WIRE_UNTIL(sender.outcomes[JEM_OUTCOME_ACCEPTED], settled);
 	WIRE_UNTIL(sender.writable_count, 2);
-	CHECK_OK(wire_send_bytes(&sender, "jem.a", body, sizeof(body), sent));
+	wire_send_waiting(&sender, "jem.a", body, sizeof(body), sent);
 	wire_client_close(&sender);
 	wire_broker_close(&broker);
 	wire_end();
@@ -256,7 +251,7 @@ CASE(closing_waits_for_what_subscribers_still_get)
 
 	open_both(&broker, &sender, &receiver);
 	for (unsigned i = 0; i < 30; i++)
-		CHECK_OK(wire_send_bytes(&sender, "jem.a", body, sizeof(body), i));
+		wire_send_waiting(&sender, "jem.a", body, sizeof(body), i);
 	WIRE_UNTIL(sender.outcomes[JEM_OUTCOME_ACCEPTED], 30);
 	wire_broker_close(&broker);
 	CHECK_EQ(receiver.message_count, 30);
@@ -283,7 +278,7 @@ CASE(closing_ends_in_time_when_a_subscriber_takes_nothing)
 	WIRE_UNTIL(lazy.open_count, 1);
 	WIRE_UNTIL(sender.writable_count, 1);
 	for (unsigned i = 0; i < 30; i++)
-		CHECK_OK(wire_send_bytes(&sender, "jem.a", body, sizeof(body), i));
+		wire_send_waiting(&sender, "jem.a", body, sizeof(body), i);
 	WIRE_UNTIL(sender.outcomes[JEM_OUTCOME_ACCEPTED], 30);
 	start = uv_hrtime();
 	wire_broker_close(&broker);

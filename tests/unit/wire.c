@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/wire.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -197,4 +198,14 @@ int wire_send_bytes(struct wire_client *client, const char *topic, const void *b
 int wire_send(struct wire_client *client, const char *topic, const char *body, uint64_t tag)
 {
 	return wire_send_bytes(client, topic, body, strlen(body), tag);
+}
+
+void wire_send_waiting(struct wire_client *client, const char *topic, const void *body, size_t len,
+		       uint64_t tag)
+{
+	int rc;
+
+	while ((rc = wire_send_bytes(client, topic, body, len, tag)) == -EAGAIN)
+		wire_step();
+	CHECK_OK(rc);
 }

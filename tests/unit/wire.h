@@ -78,6 +78,9 @@ void wire_client_open(struct wire_client *client, const char *url,
 void wire_client_close(struct wire_client *client);
 
 int wire_send(struct wire_client *client, const char *topic, const char *body, uint64_t tag);
+/* Until the client takes it. */
+void wire_send_waiting(struct wire_client *client, const char *topic, const void *body, size_t len,
+		       uint64_t tag);
 int wire_send_bytes(struct wire_client *client, const char *topic, const void *body, size_t len,
 		    uint64_t tag);
 
