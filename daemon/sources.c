@@ -105,6 +105,7 @@ static int open_logs(struct jem_sources *sources)
 		.job = given->job,
 		.config = given->config,
 		.exclude = getenv("JEM_FOLDER"),
+		.offsets_path = jem_config_str(given->config, JEM_OPTION_log_offsets),
 	};
 
 	return jem_log_source_create(&options, &sources->logs);

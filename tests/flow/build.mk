@@ -53,6 +53,11 @@ contract_tests = %D%/test_contract.py %D%/test_records_doc.py %D%/test_secrets.p
 FLOW_TESTS += $(contract_tests)
 dist_check_SCRIPTS += $(contract_tests)
 
+# logs
+log_tests = %D%/test_logs.py
+FLOW_TESTS += $(log_tests)
+dist_check_SCRIPTS += $(log_tests)
+
 # receiver: a folder of a made-up job, for the tests of pages and for looking
 check_PROGRAMS += %D%/sample_report
 %C%_sample_report_SOURCES = %D%/sample_report.c

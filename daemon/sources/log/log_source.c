@@ -44,6 +44,8 @@ struct jem_log_source {
 };
 
 static void process(struct jem_log_source *source);
+static void note_positions(struct jem_log_source *source);
+static void save_offsets(struct jem_log_source *source);
 
 static enum jem_log_policy policy_of(const struct jem_config *config)
 {
@@ -323,6 +325,8 @@ int jem_log_source_start(struct jem_log_source *source)
 	if (jem_config_list_size(config, JEM_OPTION_log_files))
 		jem_log_tell_start(source->options.batcher, source->follow_count,
 				   jem_rules_count(source->rules), source->env.watch != NULL);
+	note_positions(source);
+	save_offsets(source); /* from here on nothing is lost, however we end */
 	process(source);
 	return 0;
 }
