@@ -82,7 +82,7 @@ static void on_line(void *arg, const struct jem_line *line)
 	collected->count++;
 }
 
-static void on_lost(void *arg, uint64_t from, uint64_t to)
+static bool on_lost(void *arg, uint64_t from, uint64_t to)
 {
 	(void)arg, (void)from, (void)to;
 	abort();

@@ -57,6 +57,20 @@ CASE(follows_an_existing_file_from_its_end)
 	log_bench_close(&bench);
 }
 
+CASE(sleeps_while_nothing_happens)
+{
+	open_with("a.log");
+	log_bench_write("a.log", "w", "old\n");
+	log_bench_start(&bench);
+	log_bench_write("a.log", "a", "new\n");
+	log_bench_wait(&bench, log_bench_has_lines, 1, "a line");
+	log_bench_turn(&bench, 100);
+	/* Nothing but the batcher's heartbeat is due. */
+	uv_update_time(&bench.loop);
+	CHECK_GE(uv_backend_timeout(&bench.loop), 5000);
+	log_bench_close(&bench);
+}
+
 CASE(follows_a_late_file_from_its_beginning)
 {
 	open_with("late.log");
@@ -228,6 +242,35 @@ CASE(reports_copytruncate_as_a_range_of_bytes)
 	}
 	CHECK_EQ(jem_batcher_account(bench.batcher, JEM_KIND_log)->dropped[JEM_CAUSE_truncated], 1);
 	free(text);
+	log_bench_close(&bench);
+}
+
+/* As logrotate does it: a copy, then a cut. */
+CASE(reads_what_copytruncate_cut_from_its_copy)
+{
+	const struct log_bench_record *status;
+
+	open_with("a.log");
+	log_bench_write("a.log.2", "w", "line 1, of yesterday\nline 2, of yesterday\nmore\n");
+	log_bench_write("a.log", "w", "");
+	log_bench_start(&bench);
+	log_bench_write("a.log", "a", "line 1\nline 2\nli");
+	log_bench_wait(&bench, log_bench_has_lines, 2, "two lines");
+	/* The loop does not turn meanwhile. */
+	log_bench_write("a.log", "a", "ne 3\nline 4\n");
+	log_bench_write("a.log.1", "w", "line 1\nline 2\nline 3\nline 4\n");
+	CHECK_OK(truncate(log_bench_path("a.log"), 0));
+	log_bench_write("a.log", "a", "line 5\n");
+	log_bench_wait(&bench, log_bench_has_lines, 5, "five lines");
+	log_bench_turn(&bench, 100);
+	CHECK_EQ(log_bench_count(&bench, JEM_KIND_log), 5);
+	CHECK_STR(line(2)->text, "line 3");
+	CHECK_EQ(line(2)->offset, 14);
+	CHECK_STR(line(3)->text, "line 4");
+	CHECK_STR(line(4)->text, "line 5");
+	status = log_bench_status(&bench, "degraded", "log");
+	CHECK_EQ(status->from, 28);
+	CHECK_EQ(status->to, 28);
 	log_bench_close(&bench);
 }
 
@@ -504,13 +547,14 @@ CASE(lets_go_of_a_deleted_file)
 	log_bench_close(&bench);
 }
 
-TESTS(T(follows_an_existing_file_from_its_end), T(follows_a_late_file_from_its_beginning),
-      T(follows_a_file_in_a_late_folder), T(expands_patterns_while_the_job_runs),
-      T(never_follows_our_own_folder), T(reads_a_renamed_file_until_its_writer_has_left),
+TESTS(T(follows_an_existing_file_from_its_end), T(sleeps_while_nothing_happens),
+      T(follows_a_late_file_from_its_beginning), T(follows_a_file_in_a_late_folder),
+      T(expands_patterns_while_the_job_runs), T(never_follows_our_own_folder),
+      T(reads_a_renamed_file_until_its_writer_has_left),
       T(reads_files_that_were_renamed_before_it_looked),
       T(does_not_take_a_new_file_beside_it_for_its_past),
-      T(reports_copytruncate_as_a_range_of_bytes), T(carries_a_line_of_a_megabyte),
-      T(makes_nul_bytes_and_broken_characters_harmless),
+      T(reports_copytruncate_as_a_range_of_bytes), T(reads_what_copytruncate_cut_from_its_copy),
+      T(carries_a_line_of_a_megabyte), T(makes_nul_bytes_and_broken_characters_harmless),
       T(publishes_an_unfinished_line_after_a_while), T(applies_rules_and_makes_alerts),
       T(limits_alerts_and_counts_the_rest), T(publishes_only_what_is_asked_for),
       T(hides_secrets_in_text_fields_and_alerts), T(reads_everything_at_the_end_of_the_job),

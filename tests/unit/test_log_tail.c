@@ -53,11 +53,12 @@ static void skip_line(void *arg, const struct jem_line *line)
 	(void)arg, (void)line;
 }
 
-static void on_lost(void *arg, uint64_t from, uint64_t to)
+static bool on_lost(void *arg, uint64_t from, uint64_t to)
 {
 	got->losses++;
 	got->from = from;
 	got->to = to;
+	return false;
 }
 
 static const struct jem_tail_sink sink = { on_region, on_line, on_lost, NULL };

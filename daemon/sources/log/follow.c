@@ -331,11 +331,42 @@ static void on_line(void *arg, const struct jem_line *line)
 	call->sink->on_line(call->sink->arg, call->follow, call->file, line);
 }
 
-static void on_lost(void *arg, uint64_t from, uint64_t to)
+/*
+ * copytruncate leaves a copy of what it cuts: what we had not read is read from there, before what
+ * is new in the file itself. Returns up to where, 0: there is no copy.
+ */
+static uint64_t read_from_copy(struct jem_follow *follow, struct jem_follow_file *cut)
+{
+	const struct jem_tail_position position = cut->tail.safe;
+	struct jem_follow_file **at = &follow->files;
+	struct jem_follow_file *file = NULL;
+	struct jem_past_file copy;
+
+	if (!follow->path || !jem_past_find_copy(follow->env->seen, follow->path, &position, &copy))
+		return 0;
+	if (!open_file(follow, copy.path, &copy.info, JEM_FROM_BEGINNING, &file)) {
+		jem_tail_seek(&file->tail, &position);
+		while (*at != file)
+			at = &(*at)->next;
+		*at = file->next;
+		for (at = &follow->files; *at != cut;)
+			at = &(*at)->next;
+		file->next = cut;
+		*at = file;
+	}
+	free(copy.path);
+	return file ? copy.info.size : 0;
+}
+
+static bool on_lost(void *arg, uint64_t from, uint64_t to)
 {
 	const struct call *call = arg;
+	uint64_t saved = read_from_copy(call->follow, call->file);
 
-	call->sink->on_lost(call->sink->arg, call->follow, call->file, from, to);
+	if (saved > from)
+		from = saved;
+	call->sink->on_lost(call->sink->arg, call->follow, call->file, from, to > from ? to : from);
+	return saved > 0;
 }
 
 static struct jem_tail_sink sink_of(struct call *call)

@@ -129,6 +129,59 @@ void jem_past_collect(struct jem_seen *seen, const char *path, const struct jem_
 		qsort(ret->files, ret->count, sizeof(*ret->files), compare);
 }
 
+static bool has_guard(const char *path, const struct jem_tail_position *position)
+{
+	char bytes[JEM_TAIL_GUARD];
+	auto_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	return fd >= 0 &&
+	       pread(fd, bytes, position->guard_len,
+		     (off_t)(position->offset - position->guard_len)) == position->guard_len &&
+	       !memcmp(bytes, position->guard, position->guard_len);
+}
+
+/* A copy was never ours: it is unknown, or was seen to be made under its name. */
+static bool may_be_copy(struct jem_seen *seen, const char *path,
+			const struct jem_tail_position *position, struct jem_file_info *info)
+{
+	const struct jem_seen_file *known;
+
+	if (jem_file_info(AT_FDCWD, path, info) || !info->is_regular ||
+	    info->size <= position->offset)
+		return false;
+	known = jem_seen_find(seen, &info->id);
+	return (!known || (known->is_foreign && !known->is_open)) && has_guard(path, position);
+}
+
+bool jem_past_find_copy(struct jem_seen *seen, const char *path,
+			const struct jem_tail_position *position, struct jem_past_file *ret)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	auto_free char *folder = join(path, ".");
+	auto_closedir DIR *dir = folder && position->guard_len ? opendir(folder) : NULL;
+	struct dirent *entry;
+
+	*ret = (struct jem_past_file){ 0 };
+	for (int i = 0; dir && (entry = readdir(dir)) && i < JEM_PAST_ENTRIES; i++) {
+		auto_free char *joined = NULL;
+		struct jem_past_file one;
+
+		if (!jem_past_is_name(base, entry->d_name))
+			continue;
+		joined = join(path, entry->d_name);
+		if (!joined || !may_be_copy(seen, joined, position, &one.info))
+			continue;
+		one.path = joined;
+		if (ret->path && compare(&one, ret) < 0)
+			continue;
+		free(ret->path);
+		ret->path = jem_take(joined);
+		ret->info = one.info;
+	}
+	return ret->path != NULL;
+}
+
 void jem_past_free(struct jem_past *past)
 {
 	for (size_t i = 0; i < past->count; i++)

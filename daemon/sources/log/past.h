@@ -35,6 +35,13 @@ void jem_past_collect(struct jem_seen *seen, const char *path, const struct jem_
 		      bool notes_foreign, struct jem_past *ret);
 void jem_past_free(struct jem_past *past);
 
+/*
+ * The copy of a file that was cut afterwards (copytruncate): the youngest file with a past name that
+ * is longer than `position` and has the position's guard right before it. False: there is none.
+ */
+bool jem_past_find_copy(struct jem_seen *seen, const char *path,
+			const struct jem_tail_position *position, struct jem_past_file *ret);
+
 /* The entry `name` beside `path` is no past of it. */
 void jem_past_note_foreign(struct jem_seen *seen, const char *path, const char *name);
 

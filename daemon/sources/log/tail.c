@@ -230,9 +230,12 @@ static void begin_anew(struct jem_tail *tail, uint64_t seen_size, const struct j
 	uint64_t from = tail->at.offset;
 	off_t data;
 
+	if (sink->on_lost(sink->arg, from, seen_size > from ? seen_size : from)) {
+		tail->line_len = 0;
+		jem_buf_clear(&tail->line);
+	}
 	jem_tail_end_line(tail, sink);
 	tail->ended_line = false;
-	sink->on_lost(sink->arg, from, seen_size > from ? seen_size : from);
 	tail->at = (struct jem_tail_position){ .cuts = tail->at.cuts + 1 };
 	data = lseek(tail->fd, 0, SEEK_DATA);
 	if (data > 0)

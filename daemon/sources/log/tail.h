@@ -68,8 +68,11 @@ struct jem_tail_sink {
 	/* The lines that follow, up to the next region, lie in these bytes. */
 	void (*on_region)(void *arg, const char *start, size_t len);
 	void (*on_line)(void *arg, const struct jem_line *line);
-	/* These bytes of the file can no more be read; from == to: none that had been seen. */
-	void (*on_lost)(void *arg, uint64_t from, uint64_t to);
+	/*
+	 * These bytes of the file can no more be read; from == to: none that had been seen. True:
+	 * somebody reads on from `safe` in another place, the unfinished line too.
+	 */
+	bool (*on_lost)(void *arg, uint64_t from, uint64_t to);
 	void *arg;
 };
 
