@@ -6,6 +6,7 @@ liblogs_a_SOURCES = \
 	%D%/follow.c %D%/follow.h \
 	%D%/literal.c %D%/literal.h \
 	%D%/log_source.c %D%/log_source.h \
+	%D%/names.c %D%/names.h \
 	%D%/past.c %D%/past.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/publish.c %D%/publish.h \

@@ -398,8 +398,7 @@ static void read_file(struct jem_follow *follow, struct jem_follow_file *file, u
 	struct jem_tail_sink tail_sink = sink_of(&call);
 	ssize_t n = jem_tail_read(&file->tail, follow->env->chunk, now_ns, &tail_sink);
 
-	if (n < 0)
-		follow->fault = (int)n;
+	follow->read_fault = n < 0 ? (int)n : 0;
 	if (n <= 0 || file->tail.is_at_end)
 		file->is_ready = false;
 }

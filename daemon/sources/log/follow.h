@@ -52,7 +52,9 @@ struct jem_follow {
 	struct jem_follow_file *files;   /* owned, oldest first */
 	struct jem_follow_file *current; /* the one that has the name, or NULL */
 	int folder_wd;
-	int fault; /* of the last look, 0: none; -ENOENT is none either */
+	int fault;      /* of the last look, 0: none; -ENOENT is none either */
+	int read_fault; /* of the last read, 0: none */
+	int told_fault; /* the last of those that was told */
 	unsigned scans_left;
 	uint64_t folder_mtime_ns; /* at the last scan; 0: too fresh to tell */
 	bool is_polled;           /* the name itself */

@@ -19,9 +19,7 @@
 #include "daemon/batcher.h"
 #include "daemon/sources/log/publish.h"
 
-#define JEM_LOG_PASS_NS    4000000u
-#define JEM_LOG_FILES_MAX  512 /* names followed at a time */
-#define JEM_LOG_ENTRY_SIZE 4096
+#define JEM_LOG_PASS_NS 4000000u
 
 struct jem_log_options {
 	uv_loop_t *loop;
