@@ -42,6 +42,10 @@ jem_tool_SOURCES = \
 	%D%/selection.c %D%/selection.h \
 	%D%/status.c \
 	%D%/summary.c %D%/summary.h \
+	%D%/terminal.c %D%/terminal.h \
+	%D%/watch.c \
+	%D%/watch_lines.c %D%/watch_lines.h \
+	%D%/watch_screen.c %D%/watch_screen.h \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def

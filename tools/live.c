@@ -67,14 +67,14 @@ static struct joining *find_joining(struct jem_live *live, const struct jem_head
 }
 
 /* Parts come in order; a hole leaves the record out. */
-static void take_part(struct jem_live *live, const struct jem_head *head, uint64_t t_us,
+static void take_part(struct jem_live *live, struct jem_live_record *record,
 		      const struct jem_record_part *part)
 {
-	struct joining *joining = find_joining(live, head);
+	struct joining *joining = find_joining(live, record->head);
 
 	if (!part->part) {
 		joining->next = 0;
-		joining->t_us = t_us;
+		joining->t_us = record->t_us;
 		jem_buf_deinit(&joining->text);
 		jem_buf_init(&joining->text, RECORD_MAX);
 	}
@@ -86,10 +86,12 @@ static void take_part(struct jem_live *live, const struct jem_head *head, uint64
 	if (++joining->next < part->parts)
 		return;
 	joining->next = UINT32_MAX;
+	record->t_us = joining->t_us;
+	record->doc = &live->joined;
+	record->token = 0;
 	if (jem_json_read(&live->joined, joining->text.data, joining->text.len, NULL) == 0 &&
 	    jem_batch_check_record(&live->joined, 0, NULL) == 0)
-		live->options.events.on_record(live->options.arg, head, joining->t_us,
-					       &live->joined, 0);
+		live->options.events.on_record(live->options.arg, record);
 	jem_buf_deinit(&joining->text);
 }
 
@@ -99,22 +101,22 @@ static void on_message(void *arg, const struct jem_message *message, jem_deliver
 	const struct jem_slice *body = &message->body;
 	struct jem_head head;
 	uint32_t records;
+	uint64_t i = 0;
 
 	jem_client_settle(live->client, delivery, JEM_OUTCOME_ACCEPTED);
 	if (jem_batch_decode_json(body->data, body->len, &live->doc, &head, &records, NULL) < 0)
 		return;
-	if (live->options.events.on_batch)
-		live->options.events.on_batch(live->options.arg, &head, message);
-	for (uint32_t i = jem_json_first(&live->doc, records);
-	     i < jem_json_end(&live->doc, records); i = jem_json_next(&live->doc, i)) {
-		uint64_t t_us = head.t0_us + jem_batch_record_dt(&live->doc, i) / 1000;
+	for (uint32_t at = jem_json_first(&live->doc, records);
+	     at < jem_json_end(&live->doc, records); at = jem_json_next(&live->doc, at), i++) {
+		uint64_t dt_ns = jem_batch_record_dt(&live->doc, at);
+		struct jem_live_record record = { &head, i, head.t0_us + dt_ns / 1000, &live->doc,
+						  at };
 		struct jem_record_part part;
 
-		if (jem_batch_record_part(&live->doc, i, &part))
-			take_part(live, &head, t_us, &part);
+		if (jem_batch_record_part(&live->doc, at, &part))
+			take_part(live, &record, &part);
 		else
-			live->options.events.on_record(live->options.arg, &head, t_us, &live->doc,
-						       i);
+			live->options.events.on_record(live->options.arg, &record);
 	}
 }
 

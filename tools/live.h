@@ -21,11 +21,18 @@ enum {
 
 struct jem_live;
 
+/* A record, with its number in the batch; of one that came in parts it is that of the last. */
+struct jem_live_record {
+	const struct jem_head *head;
+	uint64_t i;
+	uint64_t t_us;
+	const struct jem_json_doc *doc;
+	uint32_t token;
+};
+
 struct jem_live_events {
-	void (*on_record)(void *arg, const struct jem_head *head, uint64_t t_us,
-			  const struct jem_json_doc *doc, uint32_t record);
-	/* May be NULL. A batch as it came, before its records. */
-	void (*on_batch)(void *arg, const struct jem_head *head, const struct jem_message *message);
+	void (*on_record)(void *arg, const struct jem_live_record *record);
+	/* May be NULL; as that of the client. */
 	void (*on_state)(void *arg, enum jem_client_state state, const char *text);
 };
 

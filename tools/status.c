@@ -86,23 +86,24 @@ static void on_timeout(uv_timer_t *timer)
 	finish(timer->data);
 }
 
-static void on_record(void *arg, const struct jem_head *head, uint64_t t_us,
-		      const struct jem_json_doc *doc, uint32_t record)
+static void on_record(void *arg, const struct jem_live_record *record)
 {
 	struct asker *asker = arg;
-	uint32_t scope = jem_json_member(doc, record, "scope");
+	const struct jem_identity *source = &record->head->source;
+	uint32_t scope = jem_json_member(record->doc, record->token, "scope");
 
 	if (asker->is_ending)
 		return;
 	if (!*asker->job) {
-		strcpy(asker->job, head->source.names.job);
-		jem_model_set_identity(asker->model, &head->source);
-	} else if (strcmp(asker->job, head->source.names.job)) {
+		strcpy(asker->job, source->names.job);
+		jem_model_set_identity(asker->model, source);
+	} else if (strcmp(asker->job, source->names.job)) {
 		return;
 	}
-	jem_model_feed(asker->model, head->source.names.node, head->kind, t_us * 1000, doc, record);
-	asker->has_status |= head->kind == JEM_KIND_status;
-	asker->has_sample |= scope && jem_json_equals(doc, scope, "job");
+	jem_model_feed(asker->model, source->names.node, record->head->kind, record->t_us * 1000,
+		       record->doc, record->token);
+	asker->has_status |= record->head->kind == JEM_KIND_status;
+	asker->has_sample |= scope && jem_json_equals(record->doc, scope, "job");
 	if (asker->has_status && (asker->has_sample || asker->model->state == JEM_JOB_ENDED))
 		finish(asker);
 }
