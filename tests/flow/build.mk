@@ -56,6 +56,7 @@ dist_check_SCRIPTS += $(contract_tests)
 # logs
 log_tests = %D%/test_logs.py
 FLOW_TESTS += $(log_tests)
+LONG_TESTS += $(log_tests)
 dist_check_SCRIPTS += $(log_tests)
 
 # receiver: a folder of a made-up job, for the tests of pages and for looking
