@@ -28,7 +28,7 @@ dist_check_SCRIPTS += $(broker_tests)
 
 # the whole, from launch to report
 EXTRA_DIST += %D%/jemtest.py
-whole_tests = %D%/test_demo.py %D%/test_end_to_end.py %D%/test_monitors_fail.py %D%/test_service.py
+whole_tests = %D%/test_demo.py %D%/test_end_to_end.py %D%/test_monitors_fail.py %D%/test_readme.py %D%/test_service.py
 FLOW_TESTS += $(whole_tests)
 dist_check_SCRIPTS += $(whole_tests)
 # metrics: jobs that are hard to follow, and the source with the least of a launcher around it
