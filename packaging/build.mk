@@ -6,8 +6,11 @@ man_pages = \
 	%D%/man/jem.1 \
 	%D%/man/jem-broker.1 \
 	%D%/man/jem-check.1 \
+	%D%/man/jem-log.1 \
 	%D%/man/jem-receive.1 \
+	%D%/man/jem-report.1 \
 	%D%/man/jem-run.1 \
+	%D%/man/jem-status.1 \
 	%D%/man/jem.conf.5 \
 	%D%/man/jem-metrics.7 \
 	%D%/man/jemd.8
