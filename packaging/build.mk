@@ -11,6 +11,7 @@ man_pages = \
 	%D%/man/jem-report.1 \
 	%D%/man/jem-run.1 \
 	%D%/man/jem-status.1 \
+	%D%/man/jem-watch.1 \
 	%D%/man/jem.conf.5 \
 	%D%/man/jem-metrics.7 \
 	%D%/man/jemd.8

@@ -14,7 +14,8 @@ dist_check_SCRIPTS += $(launcher_tests)
 
 # configuration and manual pages
 EXTRA_DIST += %D%/bad_configs.py
-config_tests = %D%/test_bad_config_runs.py %D%/test_check.py
+config_tests = %D%/test_bad_config_runs.py %D%/test_check.py \
+	%D%/test_manual.py
 FLOW_TESTS += $(config_tests)
 dist_check_SCRIPTS += $(config_tests)
 
