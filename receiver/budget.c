@@ -34,7 +34,7 @@ static const struct {
 static uint64_t used_bytes(const struct jem_recording *recording)
 {
 	uint64_t bytes = recording->parts.file.size + jem_data_file_bytes(&recording->log.file) +
-			 recording->csv.file.size;
+			 recording->csv.file.size + recording->prmon.file.size;
 
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
 		bytes += jem_data_file_bytes(&recording->files[kind]);

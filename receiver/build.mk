@@ -48,6 +48,7 @@ libreceiver_a_SOURCES = \
 	%D%/folder.c %D%/folder.h \
 	%D%/index.c %D%/index.h \
 	%D%/job_log.c %D%/job_log.h \
+	%D%/job_prmon.c %D%/job_prmon.h \
 	%D%/lines.c %D%/lines.h \
 	%D%/metrics_csv.c %D%/metrics_csv.h \
 	%D%/pack_work.c %D%/packer.c %D%/packer.h \

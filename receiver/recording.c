@@ -49,6 +49,7 @@ void jem_recording_suspend(struct jem_recording *recording)
 	jem_data_file_suspend(&recording->parts.file);
 	jem_data_file_suspend(&recording->log.file);
 	jem_data_file_suspend(&recording->csv.file);
+	jem_data_file_suspend(&recording->prmon.file);
 	if (recording->data >= 0)
 		close(recording->data);
 	if (recording->folder >= 0) {
@@ -68,6 +69,7 @@ static void init_files(struct jem_recording *recording)
 	jem_parts_init(&recording->parts);
 	jem_job_log_init(&recording->log, packer);
 	jem_metrics_csv_init(&recording->csv);
+	jem_job_prmon_init(&recording->prmon);
 	jem_recording_watch_budget(recording);
 }
 
@@ -122,6 +124,7 @@ void jem_recording_close(struct jem_recording *recording)
 	jem_parts_deinit(&recording->parts);
 	jem_job_log_deinit(&recording->log);
 	jem_metrics_csv_deinit(&recording->csv);
+	jem_job_prmon_deinit(&recording->prmon);
 	jem_streams_deinit(&recording->streams);
 	jem_model_destroy(recording->model);
 	jem_recording_suspend(recording);
@@ -181,6 +184,16 @@ static void note_names(struct jem_recording *recording, struct jem_stream *strea
 		recording->has_nodes = true;
 }
 
+void jem_recording_derive_prmon(struct jem_recording *recording, enum jem_kind kind,
+				const char *node, uint64_t t_us, const struct jem_json_doc *doc,
+				uint32_t record)
+{
+	bool is_ours = !*node || !strcmp(node, recording->node);
+
+	if ((recording->common->files & JEM_FILE_PRMON) && is_ours)
+		jem_job_prmon_add(&recording->prmon, kind, t_us, doc, record);
+}
+
 void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, const char *node,
 			  uint64_t t_us, const struct jem_json_doc *doc, uint32_t record,
 			  uint64_t now_ms)
@@ -192,6 +205,7 @@ void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, c
 				record, now_ms);
 	if ((files & JEM_FILE_METRICS) && kind == JEM_KIND_metric)
 		jem_metrics_csv_add(&recording->csv, node, t_us, doc, record);
+	jem_recording_derive_prmon(recording, kind, node, t_us, doc, record);
 	if (recording->model)
 		jem_model_feed(recording->model, node, kind, t_us * 1000, doc, record);
 }

@@ -16,6 +16,7 @@
 
 #include "receiver/index.h"
 #include "receiver/job_log.h"
+#include "receiver/job_prmon.h"
 #include "receiver/metrics_csv.h"
 #include "receiver/model.h"
 #include "receiver/parts.h"
@@ -92,6 +93,7 @@ struct jem_recording {
 	struct jem_parts parts;
 	struct jem_job_log log;
 	struct jem_metrics_csv csv;
+	struct jem_job_prmon prmon;  /* of the node `node` */
 	struct jem_job_model *model; /* owned */
 
 	struct jem_tickets written[JEM_KIND_COUNT]; /* settled once that kind is written */

@@ -28,9 +28,14 @@ void jem_recording_keep_budget(struct jem_recording *recording, uint64_t now_ms)
 /* Sets who is told when segments leave. */
 void jem_recording_watch_budget(struct jem_recording *recording);
 
-/* Tells a record to what is derived from it: job.log, metrics.csv, model. */
+/* Tells a record to what is derived from it: job.log, metrics.csv, prmon's files, model. */
 void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, const char *node,
 			  uint64_t t_us, const struct jem_json_doc *doc, uint32_t record,
 			  uint64_t now_ms);
+
+/* The same for prmon's files alone. */
+void jem_recording_derive_prmon(struct jem_recording *recording, enum jem_kind kind,
+				const char *node, uint64_t t_us, const struct jem_json_doc *doc,
+				uint32_t record);
 
 #endif

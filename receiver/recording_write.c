@@ -193,6 +193,7 @@ int jem_recording_write(struct jem_recording *recording, uint64_t now_ms)
 	jem_job_log_commit(&recording->log, failed);
 	if (failed & 1u << JEM_KIND_metric)
 		jem_metrics_csv_drop(&recording->csv);
+	jem_job_prmon_commit(&recording->prmon, !(failed & 1u << JEM_KIND_metric));
 	if (!failed)
 		note_success(recording);
 	/* A part that was lost with a failed write is unseen with its batch. */
@@ -247,6 +248,7 @@ static void fill_checkpoint(struct jem_recording *recording, struct jem_checkpoi
 		.job_log = jem_data_file_place(&recording->log.file),
 		.job_log_us = recording->log.emitted_us,
 		.metrics_csv_bytes = recording->csv.file.size,
+		.prmon = jem_job_prmon_state(&recording->prmon),
 	};
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
 		const struct jem_data_place *parts = &recording->parts_from[kind];
@@ -289,6 +291,10 @@ int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms)
 			jem_job_log_emit(&recording->log, recording->folder, now_ms, false);
 		if (recording->common->files & JEM_FILE_METRICS)
 			jem_metrics_csv_write(&recording->csv, recording->folder, true);
+		if (recording->common->files & JEM_FILE_PRMON) {
+			jem_job_prmon_write(&recording->prmon, recording->folder);
+			jem_job_prmon_save(&recording->prmon, recording->folder);
+		}
 		settle_doubts(recording);
 		fill_checkpoint(recording, &checkpoint);
 		status = jem_streams_save(&recording->streams, &checkpoint, &recording->identity,
@@ -323,6 +329,8 @@ void jem_recording_tick(struct jem_recording *recording, uint64_t now_ms)
 		jem_job_log_emit(&recording->log, recording->folder, now_ms, false);
 	if (files & JEM_FILE_METRICS)
 		jem_metrics_csv_write(&recording->csv, recording->folder, true);
+	if (files & JEM_FILE_PRMON)
+		jem_job_prmon_write(&recording->prmon, recording->folder);
 	if (wants_checkpoint(recording, now_ms))
 		jem_recording_checkpoint(recording, now_ms);
 	jem_recording_keep_budget(recording, now_ms);

@@ -49,7 +49,7 @@ static void derive(struct recovery *recovery, enum jem_kind kind, const struct j
 	bool is_log_lacking =
 		recovery->is_log_known && line->t_us > recovery->checkpoint.job_log_us;
 
-	if (!is_log_lacking && !(is_found && kind == JEM_KIND_metric))
+	if (!is_log_lacking && !(is_found && (kind == JEM_KIND_metric || kind == JEM_KIND_status)))
 		return;
 	if (jem_json_read(&recovery->doc, text, len, NULL) < 0) {
 		recovery->damaged++;
@@ -60,6 +60,8 @@ static void derive(struct recovery *recovery, enum jem_kind kind, const struct j
 				&recovery->doc, 0, recovery->now_ms);
 	if (is_found && kind == JEM_KIND_metric && (recording->common->files & JEM_FILE_METRICS))
 		jem_metrics_csv_add(&recording->csv, node, line->t_us, &recovery->doc, 0);
+	if (is_found)
+		jem_recording_derive_prmon(recording, kind, node, line->t_us, &recovery->doc, 0);
 }
 
 static void take_line(struct recovery *recovery, enum jem_kind kind, const char *text, size_t len,
@@ -153,6 +155,9 @@ static int recover_derived(struct recovery *recovery, bool has_checkpoint)
 
 	if (status == 0)
 		status = jem_data_file_scan(&recording->csv.file, recording->folder);
+	if (status == 0)
+		status = jem_job_prmon_recover(&recording->prmon, &recovery->checkpoint.prmon,
+					       recording->folder);
 	recovery->is_log_known = has_checkpoint || jem_data_file_bytes(&log->file) == 0;
 	log->emitted_us = recovery->checkpoint.job_log_us;
 	if (status < 0 || !has_checkpoint)

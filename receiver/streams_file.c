@@ -181,6 +181,10 @@ static void put_checkpoint(struct jem_json *json, const struct jem_checkpoint *c
 				  checkpoint->job_log_us },
 		    3);
 	put_u64(json, "metrics_csv", checkpoint->metrics_csv_bytes);
+	if (checkpoint->prmon.prmon.samples || *checkpoint->prmon.hardware.model) {
+		jem_json_key(json, "prmon");
+		jem_prmon_state_put(&checkpoint->prmon, json);
+	}
 	jem_json_object_end(json);
 }
 
@@ -354,6 +358,8 @@ static void get_checkpoint(struct reader *reader, uint32_t object, struct jem_ch
 	ret->job_log = (struct jem_data_place){ (uint32_t)numbers[0], numbers[1] };
 	ret->job_log_us = numbers[2];
 	ret->metrics_csv_bytes = get_u64(reader, object, "metrics_csv");
+	jem_prmon_state_get(&reader->doc, jem_json_member(&reader->doc, object, "prmon"),
+			    &ret->prmon);
 }
 
 static void get_file(struct reader *reader, struct jem_streams *streams,

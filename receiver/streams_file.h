@@ -10,6 +10,7 @@
 #define JEM_RECEIVER_STREAMS_FILE_H
 
 #include "receiver/data_file.h"
+#include "receiver/job_prmon.h"
 #include "receiver/stream.h"
 
 enum {
@@ -22,6 +23,7 @@ struct jem_checkpoint {
 	struct jem_data_place job_log;              /* job.log was written up to here */
 	uint64_t job_log_us;                        /* and up to this time of records */
 	uint64_t metrics_csv_bytes;
+	struct jem_prmon_state prmon;
 };
 
 struct jem_streams {
