@@ -45,6 +45,11 @@ FUZZ_TESTS += %D%/fuzz_amqp_broker
 %C%_fuzz_amqp_broker_LDADD = $(FUZZ_MAIN) $(BROKER_CLIENT_LIBS)
 
 # daemon
+FUZZ_TESTS += %D%/fuzz_proc %D%/fuzz_threshold
+%C%_fuzz_proc_SOURCES = %D%/fuzz_proc.c
+%C%_fuzz_proc_LDADD = $(FUZZ_MAIN) libmetrics.a libcommon.a -lm
+%C%_fuzz_threshold_SOURCES = %D%/fuzz_threshold.c
+%C%_fuzz_threshold_LDADD = $(FUZZ_MAIN) libcommon.a -lm
 FUZZ_TESTS += %D%/fuzz_log_line %D%/fuzz_token %D%/fuzz_proxy
 %C%_fuzz_log_line_SOURCES = %D%/fuzz_log_line.c
 %C%_fuzz_log_line_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
