@@ -24,3 +24,13 @@ BENCHES += %D%/receiver
 %C%_receiver_SOURCES = %D%/receiver.c
 %C%_receiver_LDADD = $(RECEIVER_LIBS)
 EXTRA_DIST += %D%/launch.py
+# tests/bench/metrics.py runs these; it prints what watching costs.
+BENCH_METRICS = %D%/payload tests/flow/metrics_probe
+EXTRA_PROGRAMS += %D%/payload
+CLEANFILES += %D%/payload
+%C%_payload_SOURCES = %D%/payload.c
+%C%_payload_LDADD = -lpthread
+EXTRA_DIST += %D%/metrics.py
+.PHONY: bench-metrics
+bench-metrics: $(BENCH_METRICS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
+	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/metrics.py

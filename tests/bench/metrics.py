@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What watching costs: the daemon, and the job it watches.
+
+    tests/bench/metrics.py [cost] [ticks] [stall] [harm]      default: all
+
+Needs the build (top_builddir), `make bench-metrics` builds what it runs. Peers that are installed
+(collectd, prometheus-node-exporter) run beside us, in the same seconds. Everything listens on
+loopback or on sockets in a private folder, and is ended by its pid.
+"""
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
+PAYLOAD = os.path.join(BUILD, "tests/bench/payload")
+PROBE = os.path.join(BUILD, "tests/flow/metrics_probe")
+COST_S = float(os.environ.get("BENCH_SECONDS", "30"))
+
+COLLECTD = """
+BaseDir "{folder}"
+PIDFile "{folder}/pid"
+PluginDir "/usr/lib/collectd"
+TypesDB "/usr/share/collectd/types.db"
+Interval 1
+LoadPlugin cpu
+LoadPlugin memory
+LoadPlugin swap
+LoadPlugin load
+LoadPlugin disk
+LoadPlugin df
+LoadPlugin interface
+LoadPlugin vmem
+LoadPlugin contextswitch
+LoadPlugin processes
+LoadPlugin csv
+<Plugin processes>
+  ProcessMatch "payload" "payload"
+</Plugin>
+<Plugin csv>
+  DataDir "{folder}/csv"
+</Plugin>
+"""
+
+
+def cpu_s(pid):
+    """Processor time of all threads, in nanoseconds of the scheduler's own count."""
+    total = 0
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as text:
+            total += int(text.read().split()[0])
+    return total / 1e9
+
+
+def memory_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as text:
+        lines = dict(line.split(":", 1) for line in text)
+    return tuple(int(lines[k].split()[0]) for k in ("RssAnon", "VmHWM"))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Peers:
+    def __init__(self, folder):
+        self.children = {}
+        self.scraper, self.stopping = None, threading.Event()
+        if shutil.which("collectd"):
+            config = os.path.join(folder, "collectd.conf")
+            with open(config, "w", encoding="ascii") as out:
+                out.write(COLLECTD.format(folder=folder))
+            self.children["collectd"] = subprocess.Popen(
+                ["collectd", "-f", "-C", config], stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
+        if shutil.which("prometheus-node-exporter"):
+            port = free_port()
+            self.children["node_exporter, scraped"] = subprocess.Popen(
+                ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.scraper = threading.Thread(target=self.scrape, args=(port,))
+            self.scraper.start()
+
+    def scrape(self, port):
+        while not self.stopping.wait(1):
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+                connection.request("GET", "/metrics")
+                connection.getresponse().read()
+                connection.close()
+            except OSError:
+                pass
+
+    def end(self):
+        self.stopping.set()
+        if self.scraper:
+            self.scraper.join()
+        for child in self.children.values():
+            child.send_signal(signal.SIGTERM)
+            child.wait()
+
+
+def print_cost(seconds, before, children):
+    print(f"{'':28}  % of a core  RssAnon MB  VmHWM MB")
+    for name, child in children.items():
+        used = cpu_s(child.pid) - before[name]
+        anon, peak = memory_kb(child.pid)
+        print(f"{name:28}  {100 * used / seconds:11.3f}  {anon / 1024:10.2f}  {peak / 1024:8.1f}")
+
+
+def bench_cost():
+    """The daemon at 1 Hz beside an 8-process job, AMQP on, and its peers in the same seconds."""
+    folder = tempfile.mkdtemp(prefix="jem-bench-")
+    job = subprocess.Popen([PAYLOAD, "eight", str(COST_S + 20)])
+    broker = subprocess.Popen(
+        [os.path.join(BUILD, "jem-tool"), "broker", "--listen", f"unix:{folder}/b"],
+        stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    daemon = subprocess.Popen([os.path.join(BUILD, "jemd"), "--pid", str(job.pid),
+                               "--broker", f"unix:{folder}/b"], stderr=subprocess.DEVNULL)
+    peers = Peers(folder)
+    children = {"jemd, AMQP on": daemon, **peers.children}
+    try:
+        time.sleep(5)  # all have started
+        before = {name: cpu_s(child.pid) for name, child in children.items()}
+        start = time.monotonic()
+        time.sleep(COST_S)
+        print_cost(time.monotonic() - start, before, children)
+    finally:
+        peers.end()
+        for child in (daemon, broker, job):
+            child.terminate()
+            child.wait()
+        shutil.rmtree(folder)
+
+
+def probe_cost(payload, *options, interval=0.1):
+    """Processor time a tick, in us, without start and end, by two lengths."""
+    costs = []
+    for seconds in (2, 8):
+        done = subprocess.run(
+            [PROBE, "--interval", str(interval), "--quiet", "--cost", *options, "--", PAYLOAD,
+             *payload, str(seconds)], stderr=subprocess.PIPE, check=True)
+        _, ticks, used, _ = done.stderr.split()
+        costs.append((int(ticks), float(used)))
+    (ticks_a, used_a), (ticks_b, used_b) = costs
+    return (used_b - used_a) / (ticks_b - ticks_a) * 1e6
+
+
+def opens_a_tick(payload, *options):
+    """System calls that open a file, in a tick, from strace; None without it."""
+    if not shutil.which("strace"):
+        return None
+    counts = []
+    for seconds in (2, 6):
+        with tempfile.NamedTemporaryFile("r") as log:
+            subprocess.run(
+                ["strace", "-f", "-qq", "-e", "trace=openat,newfstatat,getdents64", "-o", log.name,
+                 PROBE, "--interval", "0.5", "--quiet", *options, "--", PAYLOAD, *payload,
+                 str(seconds)], check=True, stderr=subprocess.DEVNULL)
+            counts.append(sum('"/proc' in line for line in log))
+    return (counts[1] - counts[0]) / 8
+
+
+def bench_ticks():
+    print(f"{'processes':>10}  {'us a tick':>10}  {'no records':>10}  {'with PSS':>9}  "
+          f"{'files of /proc opened':>21}")
+    for count in (8, 128):
+        payload = ["many", str(count)]
+        opened = opens_a_tick(payload, "--no-pss")
+        print(f"{count + 1:10}  {probe_cost(payload, '--no-pss'):10.0f}  "
+              f"{probe_cost(payload, '--no-pss', '--no-perf'):10.0f}  "
+              f"{probe_cost(payload):9.0f}  "
+              f"{'?' if opened is None else round(opened, 1):>21}")
+
+
+def read_rollup(stopping, pid_of):
+    """What other monitors do: smaps_rollup, once a second."""
+    while not stopping.wait(1):
+        try:
+            with open(f"/proc/{pid_of()}/smaps_rollup", encoding="ascii") as text:
+                text.read()
+        except OSError:
+            pass
+
+
+def stall_run(runner, mib, mappings, with_rollup=False):
+    stopping = threading.Event()
+    child = subprocess.Popen([*runner, PAYLOAD, "stall", str(mib), str(mappings), "12"],
+                             stdout=subprocess.PIPE)
+    reader = threading.Thread(target=read_rollup, args=(stopping, lambda: child.pid))
+    if with_rollup:
+        reader.start()
+    line = child.stdout.read().splitlines()[-1]
+    child.wait()
+    stopping.set()
+    if with_rollup:
+        reader.join()
+    return tuple(float(number) for number in line.split())
+
+
+def bench_stall():
+    with open("/proc/meminfo", encoding="ascii") as text:
+        free_mib = next(int(l.split()[1]) for l in text if l.startswith("MemAvailable")) // 1024
+    mib = min(4096, free_mib // 2)
+    probe = [PROBE, "--quiet", "--"]
+    # Our readings come every few seconds, other load when it likes: the least of the longest waits
+    # of several runs is what the readings cost.
+    print(f"map, touch, unmap a page beside {mib} MiB: p99.9 and longest, ms (least of 5 runs)")
+    for mappings in (64, 1):
+        runs = {"control": ([], False), "jem, PSS on": (probe, False),
+                "smaps_rollup at 1 Hz": ([], True)}
+        for name, (runner, with_rollup) in runs.items():
+            got = [stall_run(runner, mib, mappings, with_rollup) for _ in range(5)]
+            print(f"{mappings:4} mappings  {name:22} "
+                  f"{min(g[1] for g in got):8.3f} "
+                  f"{min(g[2] for g in got):8.2f}")
+
+
+def payload_us(what, count, *options, watched=True):
+    command = [PAYLOAD, what, str(count)]
+    if watched:
+        command = [PROBE, "--quiet", *options, "--"] + command
+    # the best of seven: other load on the machine only ever adds
+    return min(float(subprocess.run(command, stdout=subprocess.PIPE, check=True)
+                     .stdout.split()[-1]) for _ in range(7))
+
+
+def bench_harm():
+    print(f"{'us':24}  {'alone':>8}  {'watched':>8}  {'no task records':>15}")
+    for what, count in (("fork", 3000), ("thread", 5000), ("switch", 50000)):
+        print(f"{what:24}  {payload_us(what, count, watched=False):8.2f}  "
+              f"{payload_us(what, count):8.2f}  {payload_us(what, count, '--no-perf'):15.2f}")
+
+
+BENCHES = {"cost": bench_cost, "ticks": bench_ticks, "stall": bench_stall, "harm": bench_harm}
+
+
+def main():
+    for name in sys.argv[1:] or BENCHES:
+        print(f"== {name}", flush=True)
+        BENCHES[name]()
+        sys.stdout.flush()
+
+
+main()
