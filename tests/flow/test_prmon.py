@@ -34,7 +34,10 @@ def prmon(folder, *words, **options):
 def read_text(path):
     """As the pilot: by the names of the header, whatever their order."""
     with open(path, encoding="ascii") as text:
-        header = text.readline().rstrip("\n").split("\t")
+        line = text.readline()
+        if not line.endswith("\n"):
+            return []  # not written yet
+        header = line.rstrip("\n").split("\t")
         rows = [dict(zip(header, map(int, line.rstrip("\n").split("\t"))))
                 for line in text if line.endswith("\n")]
     check_equal(set(header), COLUMNS, "columns")

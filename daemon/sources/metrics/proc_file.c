@@ -58,6 +58,19 @@ ssize_t jem_proc_pread(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
+ssize_t jem_proc_pread_whole(int fd, char *buf, size_t size)
+{
+	ssize_t len;
+
+	do
+		len = pread(fd, buf, size - 1, 0);
+	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	buf[len] = '\0';
+	return len;
+}
+
 ssize_t jem_proc_read(const char *root, char *buf, size_t size, const char *format, ...)
 {
 	auto_close int fd = -1;

@@ -19,6 +19,9 @@ int jem_proc_open(const char *root, const char *format, ...) __attribute__((form
 /* Reads from the start, NUL-terminates: the length, at most size - 1, or a negative errno. */
 ssize_t jem_proc_pread(int fd, char *buf, size_t size);
 
+/* The same in one system call: for files that come whole, as those of a process do. */
+ssize_t jem_proc_pread_whole(int fd, char *buf, size_t size);
+
 /* Opens, reads and closes. */
 ssize_t jem_proc_read(const char *root, char *buf, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

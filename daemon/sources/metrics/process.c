@@ -50,7 +50,7 @@ static ssize_t read_text(struct jem_process *process, const struct jem_process_r
 		*fd = jem_proc_open(reader->root, "/proc/%d/%s", (int)process->pid, name);
 	if (*fd < 0)
 		return *fd;
-	len = jem_proc_pread(*fd, text, size);
+	len = jem_proc_pread_whole(*fd, text, size);
 	/* A recorded tree is read anew each time: its files are replaced, not refilled. */
 	if (!process->keeps_open || *reader->root) {
 		close(*fd);

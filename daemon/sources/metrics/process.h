@@ -10,7 +10,7 @@
 
 #include "daemon/sources/metrics/proc_read.h"
 
-#define JEM_KEPT_OPEN 64 /* processes of a set whose files stay open */
+#define JEM_KEPT_OPEN 128 /* processes of a set whose files stay open */
 
 /* What adds up over processes: everything that only grows. */
 struct jem_tally {
