@@ -37,7 +37,7 @@ check-long: $(check_PROGRAMS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 CLANG_FORMAT = clang-format-14
 .PHONY: check-gates format-check
 check-gates: format-check
-	cd $(srcdir) && shellcheck bootstrap .ci/run examples/analysis/run.sh
+	cd $(srcdir) && shellcheck bootstrap .ci/run examples/analysis/run.sh packaging/completion/jem
 	$(PY_LOG_COMPILER) $(srcdir)/tests/check_layers.py
 format-check:
 	cd $(srcdir) && find . -type d \( -name 'build*' -o -name '_*' -o -name '.?*' \) -prune \
