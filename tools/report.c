@@ -3,14 +3,18 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "receiver/index.h"
+#include "receiver/job_prmon.h"
 #include "receiver/page/page.h"
+#include "receiver/replay.h"
 #include "tools/recorded.h"
 #include "tools/summary.h"
 #include "tools/tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct report_options {
 	bool is_text;
@@ -42,6 +46,52 @@ static const char *find_index(const struct jem_recorded *recorded)
 	return has_index ? "../../../index.html" : NULL;
 }
 
+static int feed_prmon(const struct jem_recorded *recorded, struct jem_job_prmon *prmon)
+{
+	const uint32_t kinds = 1u << JEM_KIND_metric | 1u << JEM_KIND_status;
+	const struct jem_streams *streams = &recorded->streams;
+	const char *first = streams->count ? streams->at[0]->node : "";
+	auto_replay struct jem_replay *replay = NULL;
+	struct jem_replay_record record;
+	struct jem_json_doc doc;
+	int status = jem_replay_open(recorded->data, kinds, 0, &replay);
+
+	if (status < 0)
+		return status;
+	jem_json_doc_init(&doc);
+	while ((status = jem_replay_next(replay, &record)) > 0) {
+		const char *node = jem_recorded_node(recorded, record.at.epoch, record.kind);
+
+		if ((!*node || !strcmp(node, first)) &&
+		    jem_json_read(&doc, record.line, record.len, NULL) == 0)
+			jem_job_prmon_add(prmon, record.kind, record.at.t_us, &doc, 0);
+	}
+	jem_json_doc_deinit(&doc);
+	return status;
+}
+
+/*
+ * Makes prmon's files where both are missing. One that is there stays: a receiver may be writing it,
+ * and it may tell of samples that are not in data/ any more.
+ */
+static int make_prmon(const struct jem_recorded *recorded)
+{
+	struct jem_job_prmon prmon;
+	int status;
+
+	if (!faccessat(recorded->folder, "prmon.txt", F_OK, AT_SYMLINK_NOFOLLOW) ||
+	    !faccessat(recorded->folder, "prmon.json", F_OK, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	jem_job_prmon_init(&prmon);
+	status = feed_prmon(recorded, &prmon);
+	if (status == 0)
+		status = jem_job_prmon_write(&prmon, recorded->folder);
+	if (status == 0)
+		status = jem_job_prmon_save(&prmon, recorded->folder);
+	jem_job_prmon_deinit(&prmon);
+	return status;
+}
+
 static int draw(const struct jem_recorded *recorded, const struct jem_job_model *model,
 		const char *path)
 {
@@ -49,8 +99,11 @@ static int draw(const struct jem_recorded *recorded, const struct jem_job_model 
 						  .index = find_index(recorded) };
 	int graphs = jem_graphs_write(model, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF,
 				      recorded->folder);
-	int status = graphs < 0 ? graphs : jem_page_write_job(model, &options, recorded->folder);
+	int status = graphs < 0 ? graphs : make_prmon(recorded);
 
+	/* The page links to the files that are there: it is the last. */
+	if (status == 0)
+		status = jem_page_write_job(model, &options, recorded->folder);
 	if (status == 0)
 		printf("%s%sindex.html\n", path, path[strlen(path) - 1] == '/' ? "" : "/");
 	return status == 0 && fflush(stdout) ? -errno : status;
@@ -102,9 +155,9 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 const struct jem_tool jem_tool_report = {
 	.name = "report",
 	.usage = "Usage: jem report DIR [--text]\n\n"
-		 "Draws graphs (SVG, PNG, PDF) and page again from what is recorded in DIR, and "
-		 "prints the\n"
-		 "path of the page.\n\n",
+		 "Draws graphs (SVG, PNG, PDF) and page again from what is recorded in DIR, makes "
+		 "prmon.txt and\n"
+		 "prmon.json where both are missing, and prints the path of the page.\n\n",
 	.flags = flags,
 	.options_size = sizeof(struct report_options),
 	.on_flag = on_flag,

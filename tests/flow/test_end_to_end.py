@@ -163,6 +163,12 @@ def prmon_files_agree_with_the_samples(folder):
     check_equal(summary["Units"]["Max"]["rss"], "kB", "unit")
     check(summary["HW"]["cpu"]["CPUs"] > 0 and summary["HW"]["mem"]["MemTotal"] > 0, "HW")
     check(summary["prmon"]["Version"], "no version")
+    text = read(report, "prmon.txt")
+    for name in ("prmon.txt", "prmon.json"):
+        os.unlink(os.path.join(report, name))
+    check_equal(jem("report", report).returncode, 0, "status of jem report")
+    check_equal(read(report, "prmon.txt"), text, "prmon.txt, made again")
+    check_equal(json.loads(read(report, "prmon.json")), summary, "prmon.json, made again")
 
 
 @case
