@@ -19,6 +19,13 @@ def run(folder, *options, environment=None):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+def read_bytes(path):
+    if not os.path.isfile(path):
+        return b""  # the broker's socket
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def own_lines(said):
     """What the launcher says besides its line at the start and that at the end."""
     return [line for line in said.splitlines() if not re.match(r"jem: job \S+(,| ended)", line)]
@@ -68,6 +75,24 @@ def runs_the_job_under_a_wrong_environment(folder):
     check_equal(status, 7, "exit status")
     check_in("JEM_METRICS_INTERVAL: \"often\" is no time", said)
     check(any("JEM_METRICS_INTERVAL" in state for state in states(out)), states(out))
+
+
+@case
+def hides_all_text_while_a_pattern_of_the_redactor_is_broken(folder):
+    lines = os.path.join(folder, "lines.log")
+    out = os.path.join(folder, "report")
+    for redact, is_told in (("abc", True), ("(abc", False)):
+        path = write_config(folder, f"[privacy]\nredact = {redact}\n")
+        with open(lines, "w", encoding="utf-8"):
+            pass
+        done = subprocess.run([program("jem"), "run", "--config", path, "--out", out, "--log", lines,
+                               "--", "/bin/sh", "-c", "echo a planted line >> lines.log"],
+                              cwd=folder, timeout=60, check=True, capture_output=True,
+                              stdin=subprocess.DEVNULL, env=plain_environment())
+        report = re.search(r"report in (\S+)/index.html", done.stderr.decode())[1]
+        found = [name for where, _, names in os.walk(os.path.join(folder, report))
+                 for name in names if b"planted" in read_bytes(os.path.join(where, name))]
+        check_equal(bool(found), is_told, f"text of the job in {found}")
 
 
 @case
