@@ -64,13 +64,12 @@ static int run_tool(char **words)
 }
 
 /* `jem help SUB` is `jem SUB --help`. */
-static int run_help(const char *subcommand)
+static int run_help(char **argv)
 {
-	char *words[] = { strdup("jem"), strdup(subcommand), strdup("--help"), NULL };
+	static char option[] = "--help";
+	char *words[] = { argv[0], argv[2], option, NULL };
 
-	if (!words[0] || !words[1] || !words[2])
-		return EX_OSERR;
-	return strcmp(subcommand, "run") ? run_tool(words) : jem_run_main(2, words + 1);
+	return strcmp(argv[2], "run") ? run_tool(words) : jem_run_main(2, words + 1);
 }
 
 int main(int argc, char **argv)
@@ -92,5 +91,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "jem: there is no subcommand '%s'; jem --help lists them\n", word);
 		return EX_USAGE;
 	}
-	return is_help ? run_help(word) : run_tool(argv);
+	return is_help ? run_help(argv) : run_tool(argv);
 }

@@ -19,8 +19,8 @@
 enum {
 	STATUS_MAX = 4096,
 	WATCH_MS = 50,
-	ANSWER_MS = 250, /* the sentinel may have to wait for a core */
-	SENDER_MS = 50   /* for a sender that was preempted while it signals a group */
+	ANSWER_MS = 1000, /* on a crowded node the sentinel has to wait for a core */
+	SENDER_MS = 50    /* for a sender that was preempted while it signals a group */
 };
 
 enum order_kind {
@@ -163,24 +163,36 @@ static uint64_t read_pending(int status)
 	return line ? strtoull(line + 8, NULL, 16) : 0;
 }
 
-static void order(struct jem_sentinel *sentinel, enum order_kind kind, pid_t job, uint64_t mask)
+static bool order(struct jem_sentinel *sentinel, enum order_kind kind, pid_t job, uint64_t mask)
 {
 	struct order order = { .kind = kind, .job = job, .mask = mask };
 
-	if (sentinel->orders >= 0)
-		(void)send(sentinel->orders, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sentinel->orders >= 0 &&
+	       send(sentinel->orders, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
 }
 
-static void order_off(struct jem_sentinel *sentinel, uint64_t mask)
+/*
+ * A signal that is still to be taken off would make the next one look as if it had reached the
+ * group: it would be lost. So this waits, a second at most, for a sentinel that gets no core.
+ */
+static void wait_until_off(struct jem_sentinel *sentinel)
 {
 	struct pollfd wait = { .fd = sentinel->orders, .events = POLLIN };
 	char answer;
 
-	while (recv(sentinel->orders, &answer, 1, MSG_DONTWAIT) > 0)
-		continue; /* answers that came too late */
-	order(sentinel, TAKE_OFF, 0, mask);
-	if (poll(&wait, 1, ANSWER_MS) == 1)
-		(void)recv(sentinel->orders, &answer, 1, MSG_DONTWAIT);
+	while (sentinel->unanswered > 0) {
+		if (poll(&wait, 1, ANSWER_MS) != 1 ||
+		    recv(sentinel->orders, &answer, 1, MSG_DONTWAIT) <= 0)
+			return;
+		sentinel->unanswered--;
+	}
+}
+
+static void order_off(struct jem_sentinel *sentinel, uint64_t mask)
+{
+	if (order(sentinel, TAKE_OFF, 0, mask))
+		sentinel->unanswered++;
+	wait_until_off(sentinel);
 }
 
 uint64_t jem_sentinel_reached(struct jem_sentinel *sentinel, uint64_t mask)
@@ -191,6 +203,7 @@ uint64_t jem_sentinel_reached(struct jem_sentinel *sentinel, uint64_t mask)
 
 	if (sentinel->pid <= 0 || !mask)
 		return 0;
+	wait_until_off(sentinel);
 	for (unsigned i = 0; i < sizeof(waits_ns) / sizeof(*waits_ns) && reached != mask; i++) {
 		struct timespec wait = { .tv_nsec = waits_ns[i] };
 
@@ -259,10 +272,10 @@ uint64_t jem_sentinel_missed_by(struct jem_sentinel *sentinel, pid_t pid)
 
 void jem_sentinel_watch(struct jem_sentinel *sentinel, pid_t job)
 {
-	order(sentinel, WATCH, job, 0);
+	(void)order(sentinel, WATCH, job, 0);
 }
 
 void jem_sentinel_unwatch(struct jem_sentinel *sentinel)
 {
-	order(sentinel, UNWATCH, 0, 0);
+	(void)order(sentinel, UNWATCH, 0, 0);
 }

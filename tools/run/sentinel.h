@@ -21,9 +21,10 @@
 #include <sys/types.h>
 
 struct jem_sentinel {
-	pid_t pid;  /* 0: none, every signal is taken as sent to us alone */
-	int orders; /* owned */
-	int status; /* owned: its /proc/PID/status, -1 without /proc */
+	pid_t pid;      /* 0: none, every signal is taken as sent to us alone */
+	int orders;     /* owned */
+	int unanswered; /* orders to take off that it has not confirmed */
+	int status;     /* owned: its /proc/PID/status, -1 without /proc */
 };
 
 int jem_sentinel_start(struct jem_sentinel *sentinel);
