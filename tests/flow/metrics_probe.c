@@ -13,6 +13,7 @@
  *   --quiet              batches are encoded, not written
  *   --beside             watch the job as jemd --pid does: no launcher's help
  *   --cost               at the end "cost TICKS CPU_SECONDS RSS_ANON_KB" on standard error
+ *   --truth              at the end "truth CPU_SECONDS", the sum of what wait4 told
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -31,6 +32,7 @@ struct probe {
 	bool is_quiet;
 	bool is_beside;
 	bool tells_cost;
+	bool tells_truth;
 	pid_t job;
 	pid_t launcher;
 	int link; /* the monitor's end */
@@ -191,6 +193,8 @@ static struct jem_reaped reaped_of(pid_t pid, int status, const struct rusage *u
 /* Reaps until the job has ended; returns its exit status. */
 static int reap(const struct probe *probe, pid_t monitor, int link)
 {
+	uint64_t truth_us = 0;
+
 	for (;;) {
 		struct jem_reaped reaped;
 		struct rusage usage;
@@ -202,9 +206,12 @@ static int reap(const struct probe *probe, pid_t monitor, int link)
 		if (pid < 0 || pid == monitor)
 			return 1;
 		reaped = reaped_of(pid, status, &usage);
+		truth_us += reaped.user_us + reaped.system_us;
 		(void)send(link, &reaped, sizeof(reaped), MSG_NOSIGNAL);
 		if (pid != probe->job)
 			continue;
+		if (probe->tells_truth)
+			fprintf(stderr, "truth %.6f\n", (double)truth_us / 1e6);
 		(void)waitpid(monitor, NULL, 0);
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}
@@ -265,6 +272,8 @@ int main(int argc, char **argv)
 			probe.is_beside = true;
 		else if (!strcmp(argv[i], "--cost"))
 			probe.tells_cost = true;
+		else if (!strcmp(argv[i], "--truth"))
+			probe.tells_truth = true;
 		else
 			return 125;
 	}

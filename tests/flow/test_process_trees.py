@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 
-from jemtest import case, check, check_equal, main, program, skip
+from jemtest import case, check, check_equal, jem, main, program, skip
 
 INTERVAL = 0.5
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -37,6 +37,7 @@ class Seen:
             pid, cpu_ns, peak_kb, name = line.split(b" ", 3)
             self.facts.append((int(pid), int(cpu_ns) / 1e9, int(peak_kb) * 1024, name))
         self.final = self.jobs[-1]
+        self.truth_s = None
         self.has_task_records = any(r.get("level") == "task records" for r in self.status)
 
     def cpu_s(self):
@@ -56,6 +57,8 @@ def watch(folder, tree, *options, runner=()):
     check_equal(done.returncode, 0, f"exit status of {tree} ({done.stderr!r})")
     with open(facts, "rb") as text:
         seen = Seen([json.loads(line) for line in done.stdout.splitlines()], text.read())
+    if b"truth" in done.stderr:
+        seen.truth_s = float(done.stderr.split()[1])
     os.remove(facts)
     return seen
 
@@ -135,6 +138,35 @@ def follows_every_tree_as_an_ordinary_user_without_task_records(folder):
     need_root()
     for tree in TREES:
         check_tree(folder, tree, "--no-perf", runner=NOBODY)
+
+
+@case
+def the_final_time_is_what_wait4_tells_to_a_millisecond(folder):
+    for options in (("--truth",), ("--truth", "--no-perf")):
+        for tree in ("daemon", "churn"):
+            seen = watch(folder, tree, *options)
+            check(abs(seen.cpu_s() - seen.truth_s) < 0.001,
+                  f"{tree}: {seen.cpu_s()} s, but wait4 told {seen.truth_s}")
+
+
+@case
+def the_report_of_a_whole_run_has_every_process(folder):
+    facts, report = os.path.join(folder, "facts"), os.path.join(folder, "report")
+    done = jem("run", "--quiet", "--interval", str(INTERVAL), "--out", report, "--",
+               program("tests/flow/trees"), facts, "names")
+    check_equal(done.returncode, 0, f"exit status ({done.stderr!r})")
+    with open(os.path.join(report, "data/metric.jsonl"), encoding="utf-8") as lines:
+        records = [json.loads(line) for line in lines]
+    with open(os.path.join(report, "data/status.jsonl"), encoding="utf-8") as lines:
+        status = [json.loads(line) for line in lines]
+    batches = [{"head": {"mono_ns": "0", "kind": "metric"},
+                "records": [{**r, "dt_ns": 0} for r in records]},
+               {"head": {"kind": "status"}, "records": status}]
+    with open(facts, "rb") as text:
+        seen = Seen(batches, text.read())
+    check_names(seen)
+    check_found(seen, TREES["names"])
+    check_time(seen)
 
 
 @case
