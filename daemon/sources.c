@@ -146,6 +146,9 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	check_created("watch on credentials", open_credentials(sources));
 	check_created("self-metrics", jem_self_source_create(options->loop, options->batcher,
 							     options->outlets, &sources->self));
+	if (sources->self && sources->metrics)
+		jem_self_source_add_ticks(sources->self,
+					  jem_metrics_source_ticks(sources->metrics));
 	check_created("watch on the clock",
 		      jem_wall_clock_source_create(options->loop, options->batcher, options->clock,
 						   &sources->wall_clock));

@@ -16,8 +16,9 @@ enum {
 };
 
 struct jem_self_source {
-	struct jem_batcher *batcher; /* borrowed, outlives us */
-	struct jem_outlets *outlets; /* borrowed, outlives us */
+	struct jem_batcher *batcher;           /* borrowed, outlives us */
+	struct jem_outlets *outlets;           /* borrowed, outlives us */
+	const struct jem_metrics_ticks *ticks; /* borrowed, outlives us; or NULL */
 	uv_timer_t timer;
 };
 
@@ -40,6 +41,11 @@ int jem_self_source_create(uv_loop_t *loop, struct jem_batcher *batcher,
 	uv_timer_start(&self->timer, on_due, INTERVAL_MS, INTERVAL_MS);
 	*ret = self;
 	return 0;
+}
+
+void jem_self_source_add_ticks(struct jem_self_source *self, const struct jem_metrics_ticks *ticks)
+{
+	self->ticks = ticks;
 }
 
 static uint64_t resident_bytes(void)
@@ -107,6 +113,15 @@ static void add_accounts(const struct jem_self_source *self, struct jem_record *
 	add(record, JEM_METRIC_batches_dropped, (double)jem_account_dropped(batches));
 }
 
+static void add_ticks(const struct jem_self_source *self, struct jem_record *record)
+{
+	if (!self->ticks || !self->ticks->taken)
+		return;
+	add(record, JEM_METRIC_tick_s, self->ticks->cost_s);
+	add(record, JEM_METRIC_tick_late_s, self->ticks->late_s);
+	add(record, JEM_METRIC_ticks_missed, (double)self->ticks->missed);
+}
+
 void jem_self_source_publish(struct jem_self_source *self)
 {
 	struct jem_record *record = jem_batcher_begin(self->batcher, JEM_KIND_metric, jem_now_ns());
@@ -115,6 +130,7 @@ void jem_self_source_publish(struct jem_self_source *self)
 	jem_record_i64(record, "pid", getpid());
 	jem_record_object_begin(record, "values");
 	add_costs(record);
+	add_ticks(self, record);
 	add_accounts(self, record);
 	jem_record_object_end(record);
 	jem_batcher_end(self->batcher, JEM_IN_TIME);

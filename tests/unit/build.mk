@@ -54,6 +54,11 @@ UNIT_TESTS += %D%/test_threshold_rules
 UNIT_TESTS += %D%/test_prmon
 %C%_test_prmon_SOURCES = %D%/test_prmon.c
 %C%_test_prmon_LDADD = libcheck.a libdaemon.a libcommon.a -lm
+UNIT_TESTS += %D%/test_metrics_source
+%C%_test_metrics_source_SOURCES = %D%/test_metrics_source.c %D%/bench.c %D%/bench.h
+%C%_test_metrics_source_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_metrics_source_LDADD = libcheck.a libmetrics.a libdaemon.a libcommon.a $(UV_LIBS) \
+	$(PCRE2_LIBS) -lpthread -lm
 UNIT_TESTS += %D%/test_procset
 %C%_test_procset_SOURCES = %D%/test_procset.c %D%/tree.c %D%/tree.h
 %C%_test_procset_LDADD = libcheck.a libmetrics.a libcommon.a -lm
