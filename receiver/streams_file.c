@@ -15,6 +15,7 @@ enum {
 };
 
 static const char file_name[] = "streams.json";
+static const char unknown_node[] = "-"; /* found in data/, and not heard of since */
 
 void jem_streams_deinit(struct jem_streams *streams)
 {
@@ -128,7 +129,7 @@ static void put_stream(struct jem_json *json, const struct jem_stream *stream,
 	put_str(json, "site", identity->names.site);
 	put_str(json, "user", identity->names.user);
 	put_str(json, "job", identity->names.job);
-	put_str(json, "node", stream->node);
+	put_str(json, "node", *stream->node ? stream->node : unknown_node);
 	if (*stream->true_node)
 		put_str(json, "true_node", stream->true_node);
 	put_str(json, "epoch", stream->epoch);
@@ -318,6 +319,8 @@ static void get_stream(struct reader *reader, uint32_t object, struct jem_stream
 	int kind;
 
 	get_str(reader, object, "node", node, sizeof(node));
+	if (!strcmp(node, unknown_node))
+		*node = '\0';
 	get_str(reader, object, "epoch", epoch, sizeof(epoch));
 	get_str(reader, object, "kind", name, sizeof(name));
 	kind = jem_kind_find(name, strlen(name));

@@ -68,3 +68,12 @@ EXTRA_DIST += %D%/page.mjs %D%/package.json
 page_tests = %D%/test_graphs.py %D%/test_page.py
 FLOW_TESTS += $(page_tests)
 dist_check_SCRIPTS += $(page_tests)
+# the receiver and its tools
+check_PROGRAMS += %D%/feed
+%C%_feed_SOURCES = %D%/feed.c
+%C%_feed_LDADD = $(BROKER_CLIENT_LIBS)
+EXTRA_DIST += %D%/feeding.py
+receiver_tests = %D%/test_receive.py
+FLOW_TESTS += $(receiver_tests)
+dist_check_SCRIPTS += $(receiver_tests)
+LONG_TESTS += %D%/test_receive.py
