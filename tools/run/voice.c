@@ -24,7 +24,7 @@ static void make_harmless(char *line, size_t len)
 	}
 }
 
-static void say(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
 	struct pollfd wait = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char line[LINE_MAX_BYTES] = "jem: ";

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int open_va(const char *root, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int open_va(const char *root, const char *format,
+							 va_list args)
 {
 	char path[PATH_MAX];
 	size_t at = strlen(root);
