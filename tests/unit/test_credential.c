@@ -121,7 +121,7 @@ CASE(decodes_both_alphabets)
 	CHECK_EQ(jem_base64_decode("Y$", 2, bytes, 2), -EBADMSG);
 }
 
-static void start(const char *environ, size_t len)
+static void start(const char *variables, size_t len)
 {
 	struct jem_credential_options options = {
 		.loop = &bench.loop,
@@ -135,7 +135,7 @@ static void start(const char *environ, size_t len)
 	options.batcher = bench.batcher;
 	tree_write("/proc/4321/stat", "\n");
 	file = fopen(log_bench_path("proc/4321/environ"), "w");
-	fwrite(environ, 1, len, file);
+	fwrite(variables, 1, len, file);
 	fclose(file);
 	CHECK_OK(jem_credential_source_create(&options, &source));
 }
@@ -177,12 +177,12 @@ CASE(says_nothing_where_there_is_nothing)
 
 CASE(warns_once_when_little_is_left_and_once_when_it_is_over)
 {
-	char environ[300];
-	int len = snprintf(environ, sizeof(environ), "A=b%cX509_USER_PROXY=%s/proxy", 0,
+	char variables[300];
+	int len = snprintf(variables, sizeof(variables), "A=b%cX509_USER_PROXY=%s/proxy", 0,
 			   check_folder());
 
 	tree_write("/proxy", "%s%s%s", user_pem, key_pem, ca_pem);
-	start(environ, (size_t)len + 1);
+	start(variables, (size_t)len + 1);
 	look(USER_UNTIL - 43200);
 	CHECK_CONTAINS(status(0)->json, "\"name\":\"X509_USER_PROXY\",\"remaining_s\":43200,");
 	CHECK_STR(status(0)->text, "X509_USER_PROXY is valid for another 12 h 00 min");
@@ -208,10 +208,11 @@ CASE(warns_once_when_little_is_left_and_once_when_it_is_over)
 
 CASE(alerts_when_a_proxy_cannot_be_read)
 {
-	char environ[300];
-	int len = snprintf(environ, sizeof(environ), "X509_USER_PROXY=%s/proxy", check_folder());
+	char variables[300];
+	int len =
+		snprintf(variables, sizeof(variables), "X509_USER_PROXY=%s/proxy", check_folder());
 
-	start(environ, (size_t)len + 1);
+	start(variables, (size_t)len + 1);
 	look(1000);
 	look(1060);
 	CHECK_EQ(log_bench_count(&bench, JEM_KIND_alert), 1);
