@@ -74,7 +74,8 @@ static bool make_room(struct jem_follow *follow)
 	if (count_files(follow) < JEM_FOLLOW_OPEN_MAX)
 		return true;
 	for (struct jem_follow_file *file = follow->files; file; file = file->next)
-		if (file != follow->current && file->tail.is_at_end && !file->tail.line_len) {
+		if (file != follow->current && !file->is_in_use && file->tail.is_at_end &&
+		    !file->tail.line_len) {
 			close_file(follow, file);
 			return true;
 		}
@@ -186,10 +187,14 @@ static void open_past(struct jem_follow *follow, struct jem_past *past,
 	for (size_t i = 0; i < past->count; i++) {
 		struct jem_past_file *one = &past->files[i];
 		struct jem_follow_file *file;
+		const struct jem_seen_file *seen;
 
 		if (!one->path || (now && (one->info.id.birth_ns > now->id.birth_ns) == is_older))
 			continue;
-		if (open_file(follow, one->path, &one->info, from, &file)) {
+		seen = jem_seen_find(follow->env->seen, &one->info.id);
+		/* The scan may have met a file under two names. */
+		if (!(seen && seen->is_open) &&
+		    open_file(follow, one->path, &one->info, from, &file)) {
 			/* Renamed on, or too many: look again, and know it after a restart. */
 			follow->scans_left = 2;
 			jem_seen_add(follow->env->seen, &one->info.id);
@@ -315,6 +320,7 @@ struct call {
 	struct jem_follow *follow;
 	struct jem_follow_file *file;
 	const struct jem_follow_sink *sink;
+	struct jem_follow_file *copy; /* opened meanwhile, to be read before `file` goes on */
 };
 
 static void on_region(void *arg, const char *start, size_t len)
@@ -333,9 +339,9 @@ static void on_line(void *arg, const struct jem_line *line)
 
 /*
  * copytruncate leaves a copy of what it cuts: what we had not read is read from there, before what
- * is new in the file itself. Returns up to where, 0: there is no copy.
+ * is new in the file itself. Returns NULL when there is no copy.
  */
-static uint64_t read_from_copy(struct jem_follow *follow, struct jem_follow_file *cut)
+static struct jem_follow_file *open_copy(struct jem_follow *follow, struct jem_follow_file *cut)
 {
 	const struct jem_tail_position position = cut->tail.safe;
 	struct jem_follow_file **at = &follow->files;
@@ -343,7 +349,7 @@ static uint64_t read_from_copy(struct jem_follow *follow, struct jem_follow_file
 	struct jem_past_file copy;
 
 	if (!follow->path || !jem_past_find_copy(follow->env->seen, follow->path, &position, &copy))
-		return 0;
+		return NULL;
 	if (!open_file(follow, copy.path, &copy.info, JEM_FROM_BEGINNING, &file)) {
 		jem_tail_seek(&file->tail, &position);
 		while (*at != file)
@@ -355,18 +361,18 @@ static uint64_t read_from_copy(struct jem_follow *follow, struct jem_follow_file
 		*at = file;
 	}
 	free(copy.path);
-	return file ? copy.info.size : 0;
+	return file;
 }
 
 static bool on_lost(void *arg, uint64_t from, uint64_t to)
 {
-	const struct call *call = arg;
-	uint64_t saved = read_from_copy(call->follow, call->file);
+	struct call *call = arg;
 
-	if (saved > from)
-		from = saved;
+	call->copy = open_copy(call->follow, call->file);
+	if (call->copy && call->copy->tail.seen_size > from)
+		from = call->copy->tail.seen_size;
 	call->sink->on_lost(call->sink->arg, call->follow, call->file, from, to > from ? to : from);
-	return saved > 0;
+	return call->copy != NULL;
 }
 
 static struct jem_tail_sink sink_of(struct call *call)
@@ -377,7 +383,7 @@ static struct jem_tail_sink sink_of(struct call *call)
 static void end_line(struct jem_follow *follow, struct jem_follow_file *file,
 		     const struct jem_follow_sink *sink)
 {
-	struct call call = { follow, file, sink };
+	struct call call = { follow, file, sink, NULL };
 	struct jem_tail_sink tail_sink = sink_of(&call);
 
 	jem_tail_end_line(&file->tail, &tail_sink);
@@ -391,16 +397,21 @@ static bool has_ready(const struct jem_follow *follow)
 	return false;
 }
 
-static void read_file(struct jem_follow *follow, struct jem_follow_file *file, uint64_t now_ns,
-		      const struct jem_follow_sink *sink)
+/* Returns the copy that is to be read first, when the file turns out to be cut. */
+static struct jem_follow_file *read_file(struct jem_follow *follow, struct jem_follow_file *file,
+					 uint64_t now_ns, const struct jem_follow_sink *sink)
 {
-	struct call call = { follow, file, sink };
+	struct call call = { follow, file, sink, NULL };
 	struct jem_tail_sink tail_sink = sink_of(&call);
-	ssize_t n = jem_tail_read(&file->tail, follow->env->chunk, now_ns, &tail_sink);
+	ssize_t n;
 
+	file->is_in_use = true;
+	n = jem_tail_read(&file->tail, follow->env->chunk, now_ns, &tail_sink);
+	file->is_in_use = false;
 	follow->read_fault = n < 0 ? (int)n : 0;
 	if (n <= 0 || file->tail.is_at_end)
 		file->is_ready = false;
+	return call.copy;
 }
 
 bool jem_follow_read(struct jem_follow *follow, uint64_t now_ns, const struct jem_follow_sink *sink)
@@ -472,20 +483,30 @@ bool jem_follow_needs_tick(const struct jem_follow *follow)
 	return false;
 }
 
-/* What an endless writer adds from now on is not waited for. */
+/*
+ * What an endless writer adds from now on is not waited for. `next` is what to go on with: the copy
+ * of a file that was cut, behind which the file stands again.
+ */
 static bool finish_file(struct jem_follow *follow, struct jem_follow_file *file,
-			uint64_t deadline_ns, const struct jem_follow_sink *sink)
+			uint64_t deadline_ns, const struct jem_follow_sink *sink,
+			struct jem_follow_file **next)
 {
 	struct jem_file_info info = { 0 };
+	struct jem_follow_file *copy;
 
 	jem_file_info(file->tail.fd, "", &info);
 	file->is_ready = true;
+	*next = file->next;
 	do {
 		uint64_t now_ns = jem_now_ns();
 
 		if (now_ns >= deadline_ns)
 			return false;
-		read_file(follow, file, now_ns, sink);
+		copy = read_file(follow, file, now_ns, sink);
+		if (copy) {
+			*next = copy;
+			return true;
+		}
 	} while (file->is_ready && file->tail.at.offset < info.size);
 	end_line(follow, file, sink);
 	return true;
@@ -498,8 +519,8 @@ bool jem_follow_finish(struct jem_follow *follow, uint64_t deadline_ns,
 
 	do {
 		jem_follow_look(follow, JEM_FROM_BEGINNING);
-		for (struct jem_follow_file *file = follow->files; file; file = file->next)
-			is_all &= finish_file(follow, file, deadline_ns, sink);
+		for (struct jem_follow_file *file = follow->files, *next; file; file = next)
+			is_all &= finish_file(follow, file, deadline_ns, sink, &next);
 	} while (follow->scans_left && is_all && jem_now_ns() < deadline_ns);
 	return is_all;
 }

@@ -38,6 +38,7 @@ struct jem_follow_file {
 	int wd;                     /* negative: not watched */
 	bool is_polled;             /* not watched, or others may write unseen by this kernel */
 	bool is_ready;              /* there may be something to read */
+	bool is_in_use;             /* being read: not closed to make room */
 	struct jem_buf members;     /* for who writes records: what is the same in all of them */
 	uint32_t members_cuts;
 	unsigned pem_lines;           /* left of a PEM block, at most; 0: in none */
