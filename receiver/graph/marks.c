@@ -65,13 +65,15 @@ static bool is_free(const struct jem_placed_mark *placed, size_t count, int lane
 {
 	for (size_t i = 0; i < count; i++) {
 		double other = placed[i].label_x;
-		bool overlaps = x0 < other + widths[i] && x1 > other;
-		bool is_crossed = x > other && x < other + widths[i];
-		bool crosses = placed[i].x > x0 && placed[i].x < x1;
+		bool overlaps, is_crossed, crosses;
 
-		if (placed[i].lane >= 0 &&
-		    ((placed[i].lane == lane && overlaps) ||
-		     (placed[i].lane < lane && is_crossed) || (placed[i].lane > lane && crosses)))
+		if (placed[i].lane < 0)
+			continue; /* has no label yet, nor a width */
+		overlaps = x0 < other + widths[i] && x1 > other;
+		is_crossed = x > other && x < other + widths[i];
+		crosses = placed[i].x > x0 && placed[i].x < x1;
+		if ((placed[i].lane == lane && overlaps) || (placed[i].lane < lane && is_crossed) ||
+		    (placed[i].lane > lane && crosses))
 			return false;
 	}
 	return true;
