@@ -40,11 +40,9 @@ static bool is_hidden(const unsigned char *s, unsigned n)
 
 static void escape_char(struct jem_buf *buf, const unsigned char *s, unsigned n)
 {
-	static const char shorts[] = "\a\b\t\n\v\f\r";
-
 	if (n <= 1) {
 		if (*s >= '\a' && *s <= '\r')
-			jem_buf_printf(buf, "\\%c", "abtnvfr"[*s - shorts[0]]);
+			jem_buf_printf(buf, "\\%c", "abtnvfr"[*s - '\a']);
 		else
 			jem_buf_printf(buf, "\\x%02x", *s);
 	} else if (n == 2) {
