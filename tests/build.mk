@@ -43,3 +43,22 @@ format-check:
 	cd $(srcdir) && find . -type d \( -name 'build*' -o -name '_*' -o -name '.?*' \) -prune \
 		-o \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -exec \
 		$(CLANG_FORMAT) --dry-run -Werror {} +
+
+# Needs no build either. The analyser sees neither scope guards nor linker symbols, hence what is
+# suppressed: `auto_free` is no leak, the end of an embedded file belongs to its start.
+CPPCHECK = cppcheck
+CPPCHECK_FLAGS = -q -j2 --std=c11 --enable=warning,portability,performance --inline-suppr \
+	--error-exitcode=1 --suppress=memleak --suppress=resourceLeak \
+	--suppress=comparePointers:receiver/* --suppress=invalidPointerCast:receiver/index.c \
+	--suppress=legacyUninitvar:common/name.c
+.PHONY: analyse check-valgrind
+analyse:
+	cd $(srcdir) && $(CPPCHECK) $(CPPCHECK_FLAGS) -I. common daemon broker-client receiver tools
+
+# Left out: what measures processor time. In a plain build; takes some minutes.
+EXTRA_DIST += %D%/valgrind.supp
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	--show-leak-kinds=definite --suppressions=$(abs_srcdir)/%D%/valgrind.supp
+check-valgrind:
+	@JEM_TEST_CASE_SECONDS=600 $(MAKE) check LOG_COMPILER='$(VALGRIND)' \
+		TESTS="$$(echo $(UNIT_TESTS) | sed 's|[^ ]*/test_perf_tasks||')"

@@ -153,7 +153,6 @@ UNIT_TESTS += %D%/test_canvas %D%/test_page
 UNIT_TESTS += %D%/test_job_prmon
 %C%_test_job_prmon_SOURCES = %D%/test_job_prmon.c %D%/feeder.c %D%/feeder.h
 %C%_test_job_prmon_LDADD = libcheck.a $(RECEIVER_LIBS)
-UNIT_TESTS += %D%/test_stream %D%/test_folder %D%/test_receiver
 %C%_test_receiver_SOURCES = %D%/test_receiver.c %D%/feeder.c %D%/feeder.h
 %C%_test_receiver_LDADD = libcheck.a $(RECEIVER_LIBS)
 %C%_test_folder_SOURCES = %D%/test_folder.c

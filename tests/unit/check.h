@@ -9,7 +9,8 @@
  *	TESTS(T(drops_oldest_when_full), T(keeps_the_order))
  *
  * A case runs in a child of its own: a crash is one failed case, not a lost file. It fails when a
- * check fails (both operands are printed), when it leaves a descriptor open, or after 60 s.
+ * check fails (both operands are printed), when it leaves a descriptor open, or after 60 s
+ * (JEM_TEST_CASE_SECONDS).
  */
 #ifndef JEM_TESTS_UNIT_CHECK_H
 #define JEM_TESTS_UNIT_CHECK_H
