@@ -20,7 +20,8 @@ static unsigned char *times; /* how often each line came */
 static size_t line_count;
 static size_t came;
 static size_t doubled;
-static bool is_killed; /* restarts find what was last saved, not what a clean end saves */
+static bool is_lasting; /* the source is not restarted */
+static bool is_killed;  /* restarts find what was last saved, not what a clean end saves */
 static size_t out_of_order;
 static size_t last;
 
@@ -154,11 +155,13 @@ static void run(unsigned rotations, void (*rotate)(unsigned), useconds_t pause_u
 	}
 	while (waitpid(pid, &status, restart_ms ? WNOHANG : 0) != pid) {
 		log_bench_turn(&bench, restart_ms);
+		if (is_lasting)
+			continue;
 		restart(offsets);
 		restarts++;
 	}
 	CHECK_EQ(status, 0);
-	if (restart_ms)
+	if (restart_ms && !is_lasting)
 		CHECK_GE(restarts, 3);
 	log_bench_wait(&bench, has_all, line_count, "all lines");
 	log_bench_turn(&bench, 200); /* a doubled one would come now */
@@ -187,9 +190,14 @@ CASE(loses_and_doubles_nothing_when_names_are_shifted)
 	run(300, rotate_by_shifting, 10000, 50);
 }
 
+/*
+ * Without inotify a restart between a rotation and the next look cannot tell a file that was rotated
+ * in the meantime from one that was there before (log_source.h), so here there is none.
+ */
 CASE(loses_and_doubles_nothing_by_polling_alone)
 {
 	log_bench_open(&bench);
+	is_lasting = true;
 	bench.options.polls_only = true;
 	run(1000, rotate_to_unique_names, 500, 100);
 }

@@ -9,6 +9,9 @@
  * Invariant: lines == records + filtered (jem_log_source_account); bytes that could not be read are
  *            told as ranges in `degraded` status records and counted as `truncated`
  *
+ * Where inotify tells nothing, a file that was rotated while no daemon ran can be taken for one that
+ * was there before, and its lines are not read.
+ *
  * A file that is there at the start is followed from its end, one that comes later from its
  * beginning. With an offsets file an earlier daemon's place is taken up again.
  */
