@@ -9,8 +9,9 @@ import resource
 import signal
 import subprocess
 import tempfile
+import time
 
-from jemtest import Failed, case, check, check_equal, check_in, main
+from jemtest import Failed, case, check, check_equal, check_in, main, program, skip
 from launching import (BROKEN, DRAIN_S, NOBODY, PROBE, START_WAIT_S, Place, monitors, same_end,
                        wait_status)
 
@@ -218,7 +219,6 @@ def is_sanitized():
 def the_launcher_needs_libc_only(folder):
     if is_sanitized():
         return
-    from jemtest import program
     got = subprocess.run(["readelf", "-d", program("jem")], stdout=subprocess.PIPE, check=True)
     needed = [line for line in got.stdout.decode().splitlines() if "(NEEDED)" in line]
     check(all("libc.so" in line for line in needed), f"jem needs {needed}")
@@ -235,7 +235,6 @@ def no_broken_monitor_changes_the_end(folder):
 
 @case
 def no_broken_monitor_costs_more_than_its_time(folder):
-    import time
     for monitor in BROKEN:
         with place_of(folder, monitor) as place:
             before = time.monotonic()
@@ -272,14 +271,51 @@ def a_full_disk_costs_the_report_only(folder):
                              script % inodes, "-", disk, disk,
                              *place.prefix("--out", "report"), "sh", "-c", "exit 6"])
             if b"mount" in got.stderr:
-                from jemtest import skip
                 skip("no private mount namespace")
             check_equal(got.stdout, b"status 6\n", f"end with {inodes} inodes")
 
 
 @case
+def a_job_runs_where_nothing_is_left_to_watch_it_with(folder):
+    os.chmod(folder, 0o755)
+    for monitor in monitors():
+        with place_of(folder, monitor, is_for_all=True) as place:
+            for count in (4, 6, 8, 10, 16, 20, 24):
+                got = place.run(["bash", "-c", f'ulimit -n {count}; exec "$@"', "-",
+                                 *place.prefix(), "sh", "-c", "echo ran; exit 3"])
+                check_equal((got.returncode, got.stdout), (3, b"ran\n"), f"{count} descriptors")
+            got = place.run([*NOBODY, "prlimit", "--nproc=1:1", *place.prefix(is_quiet=False), PROBE,
+                             "die", "15"])
+            check_equal(got.returncode, -15, "exit status without a process to be had")
+            if os.geteuid() == 0:
+                check_in(b"it runs on its own", got.stderr, "standard error")
+
+
+@case
+def an_ordinary_user_is_served_alike(folder):
+    os.chmod(folder, 0o755)
+    for monitor in monitors():
+        with place_of(folder, monitor, is_for_all=True) as place:
+            for words in (["sh", "-c", "echo out; echo err >&2; exit 9"], [PROBE, "die", "9"],
+                          ["cat", "/etc/shadow"], ["sh", "-c", "kill -TERM $$"]):
+                same_end(*place.both(words, wrap=NOBODY), f"{words}")
+            check(place.reports(), "there are reports")
+
+
+@case
+def process_1_of_a_container_is_a_fine_launcher(folder):
+    with place_of(folder, "good") as place:
+        wrap = ["unshare", "--pid", "--fork", "--mount-proc"]
+        for words, status in ((["sh", "-c", "(sleep 0.05 &); exit 3"], 3),
+                              ([PROBE, "die", "15"], 128 + 15)):
+            got = place.run([*wrap, *place.prefix(), *words])
+            if b"unshare" in got.stderr:
+                skip("no private process namespace")
+            check_equal(got.returncode, status, "exit status")
+
+
+@case
 def a_daemonised_descendant_does_not_delay_the_end(folder):
-    import time
     script = "(setsid sh -c 'sleep 60' </dev/null >/dev/null 2>&1 & echo $!) & wait; exit 3"
     for monitor in monitors():
         with place_of(folder, monitor) as place:

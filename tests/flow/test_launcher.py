@@ -6,7 +6,7 @@ import stat
 import subprocess
 import tempfile
 
-from jemtest import case, check, check_equal, check_in, jem, main, wait_until
+from jemtest import case, check, check_equal, check_in, jem, main, skip, wait_until
 from launching import NOBODY, Place, has_real
 
 NAMES = ["PandaID", "PANDAID", "_CONDOR_JOB_AD", "SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JEM_JOB"]
@@ -50,6 +50,19 @@ def help_and_version_are_printed(folder):
     check_equal(jem("run", "--version").stdout, jem("--version").stdout, "version of run")
     got = jem("nonsense")
     check_equal((got.returncode, len(got.stderr.splitlines())), (64, 1), "end of jem nonsense")
+
+
+@case
+def every_subcommand_of_the_help_has_its_own(folder):
+    if not has_real():
+        skip("jem-tool is not whole")
+    lines = [l.split() for l in jem("--help").stdout.decode().splitlines()]
+    names = [l[1] for l in lines if l[:1] == ["jem"] and l[1] not in ("help", "--version")]
+    check(len(names) >= 8, f"subcommands {names}")
+    for name in names:
+        got = jem("help", name)
+        check_equal((got.returncode, got.stderr), (0, b""), f"end of jem help {name}")
+        check_in(b"--", got.stdout, f"help of {name}")
 
 
 @case

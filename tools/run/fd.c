@@ -22,7 +22,7 @@ int jem_fd_raise(int fd)
 	for (int floor = JEM_FD_FLOOR; raised < 0 && floor > 3; floor /= 2)
 		raised = fcntl(fd, F_DUPFD_CLOEXEC, floor);
 	if (raised < 0)
-		raised = -errno;
+		raised = errno == EINVAL ? -EMFILE : -errno; /* the floor is above the limit */
 	close(fd);
 	return raised;
 }
