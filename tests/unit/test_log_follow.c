@@ -81,5 +81,28 @@ CASE(reads_the_copy_of_a_file_cut_right_before_the_end)
 	log_bench_close(&bench);
 }
 
+/* A file has its date a moment before it has its name, and we may look and end in between. */
+CASE(reads_after_a_restart_what_was_dated_before_it_was_seen)
+{
+	char offsets[100];
+
+	snprintf(offsets, sizeof(offsets), "%s/offsets", check_folder());
+	log_bench_open(&bench);
+	log_bench_set(&bench, "files", "a.log");
+	bench.options.offsets_path = offsets;
+	log_bench_write("a.log", "w", "");
+	log_bench_start(&bench);
+	log_bench_write("unseen", "w", "line\n");
+	log_bench_turn(&bench, 20);
+	log_bench_stop(&bench);
+	log_bench_rename("unseen", "a.log.1");
+	log_bench_start(&bench);
+	flush();
+	CHECK_EQ(log_bench_count(&bench, JEM_KIND_log), 1);
+	CHECK_STR(line(0)->text, "line");
+	log_bench_close(&bench);
+}
+
 TESTS(T(closes_no_file_that_it_reads_to_make_room), T(reads_a_past_file_of_two_names_once),
-      T(reads_the_copy_of_a_file_cut_right_before_the_end))
+      T(reads_the_copy_of_a_file_cut_right_before_the_end),
+      T(reads_after_a_restart_what_was_dated_before_it_was_seen))

@@ -12,7 +12,9 @@
 #include <string.h>
 
 enum {
-	TICK_MS = 500
+	TICK_MS = 500,
+	/* A file is dated before it can be seen: by how much, on a machine that is overloaded. */
+	UNSEEN_MS = 1000
 };
 
 struct jem_log_source {
@@ -282,11 +284,13 @@ static void on_idle(uv_idle_t *idle)
 static uint64_t horizon_ns(const struct jem_log_source *source)
 {
 	bool is_polled = !source->env.watch;
+	uint64_t told_ns = source->told_wall_ns;
 
 	for (size_t i = 0; i < source->names.count; i++)
 		is_polled |= source->names.follows[i]->is_polled;
-	return is_polled && source->polled_wall_ns < source->told_wall_ns ? source->polled_wall_ns
-									  : source->told_wall_ns;
+	if (is_polled && source->polled_wall_ns < told_ns)
+		told_ns = source->polled_wall_ns;
+	return told_ns - UNSEEN_MS * 1000000ull;
 }
 
 static void save_offsets(struct jem_log_source *source)
