@@ -21,7 +21,7 @@ jem_SOURCES = \
 	%D%/run/signals.c %D%/run/signals.h \
 	%D%/run/tee.c %D%/run/tee.h \
 	%D%/run/voice.c %D%/run/voice.h \
-	%D%/subcommands.def
+	%D%/tools.def
 jem_LDADD = libcommon.a
 jem_LDFLAGS = $(AM_LDFLAGS) $(LAUNCHER_LDFLAGS)
 

@@ -15,11 +15,13 @@
 
 static const struct subcommand {
 	const char *name;
-	const char *what;
+	const char *what; /* NULL: not for people */
 } subcommands[] = {
-#define SUBCOMMAND(name, what) { #name, what },
-#include "tools/subcommands.def"
-#undef SUBCOMMAND
+	/* The launcher itself; the others are in jem-tool. */
+	{ "run", "run a job under the monitor" },
+#define TOOL(name, what) { #name, what },
+#include "tools/tools.def"
+#undef TOOL
 };
 
 enum {
@@ -31,7 +33,7 @@ static bool is_subcommand(const char *word)
 	for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
 		if (!strcmp(subcommands[i].name, word))
 			return true;
-	return !strcmp(word, "collect"); /* started by `jem run`, not for people */
+	return false;
 }
 
 static int print_help(void)
@@ -39,7 +41,8 @@ static int print_help(void)
 	puts("Usage: jem SUBCOMMAND [OPTION...] [ARG...]\n\n"
 	     "Watches a batch or grid job on its worker node, and publishes what it sees.\n");
 	for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
-		printf("  jem %-9s %s\n", subcommands[i].name, subcommands[i].what);
+		if (subcommands[i].what)
+			printf("  jem %-9s %s\n", subcommands[i].name, subcommands[i].what);
 	puts("\n"
 	     "  jem help SUBCOMMAND    its options\n"
 	     "  jem --version          what this is\n\n"

@@ -116,14 +116,14 @@ static int run_with(const struct jem_tool *tool, struct jem_config *config, int 
 	return status;
 }
 
-#define TOOL(name) extern const struct jem_tool jem_tool_##name;
+#define TOOL(name, what) extern const struct jem_tool jem_tool_##name;
 #include "tools/tools.def"
 #undef TOOL
 
 const struct jem_tool *jem_tool_find(const char *name)
 {
 	static const struct jem_tool *const tools[] = {
-#define TOOL(name) &jem_tool_##name,
+#define TOOL(name, what) &jem_tool_##name,
 #include "tools/tools.def"
 #undef TOOL
 		NULL,
