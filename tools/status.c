@@ -62,7 +62,7 @@ struct asker {
 	bool has_status;
 	bool has_sample;
 	bool is_ending;
-	char last_state[256];
+	char no_broker[256]; /* why there is no connection */
 };
 
 static void on_closed(void *arg)
@@ -112,10 +112,10 @@ static void on_state(void *arg, enum jem_client_state state, const char *text)
 {
 	struct asker *asker = arg;
 
-	snprintf(asker->last_state, sizeof(asker->last_state), "%s",
-		 state == JEM_CLIENT_WAITING ? text : "");
-	if (state == JEM_CLIENT_WAITING)
-		finish(asker);
+	if (state != JEM_CLIENT_WAITING || asker->is_ending)
+		return;
+	snprintf(asker->no_broker, sizeof(asker->no_broker), "%s", text);
+	finish(asker);
 }
 
 static int tell_broker(const struct jem_tool_args *args, const char *job)
@@ -152,8 +152,8 @@ static int tell_broker(const struct jem_tool_args *args, const char *job)
 	uv_loop_close(&asker.loop);
 	if (asker.model->records) {
 		status = print(asker.model);
-	} else if (*asker.last_state) {
-		log_error("%s", asker.last_state);
+	} else if (*asker.no_broker) {
+		log_error("no broker: %s", asker.no_broker);
 		status = EX_UNAVAILABLE;
 	} else {
 		log_error("nothing was heard of %s within %d s", job, WAIT_MS / 1000);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/summary.h"
 
-#include "receiver/graph/axis.h"
 #include "receiver/record_text.h"
 
 #include <inttypes.h>
@@ -12,6 +11,30 @@ static void put_text(struct jem_buf *buf, const char *text)
 	jem_text_escape(buf, text, strlen(text));
 }
 
+/* Pages set a narrow space before the unit; a terminal may not have it. */
+static void make_plain(char *text)
+{
+	static const char narrow[] = "\xe2\x80\xaf";
+	char *at;
+
+	while ((at = strstr(text, narrow))) {
+		*at = ' ';
+		memmove(at + 1, at + 3, strlen(at + 3) + 1);
+	}
+}
+
+void jem_summary_format(enum jem_unit unit, double value, char *ret, size_t size)
+{
+	jem_unit_format(unit, value, ret, size);
+	make_plain(ret);
+}
+
+void jem_summary_duration(double seconds, char *ret, size_t size)
+{
+	jem_duration_format(seconds, ret, size);
+	make_plain(ret);
+}
+
 /* Text in front, a value with its unit, text behind; nothing when it is not known. */
 static bool put_value(struct jem_buf *buf, const char *before, enum jem_unit unit, double value,
 		      const char *after)
@@ -20,7 +43,7 @@ static bool put_value(struct jem_buf *buf, const char *before, enum jem_unit uni
 
 	if (!(value >= 0))
 		return false;
-	jem_unit_format(unit, value, text, sizeof(text));
+	jem_summary_format(unit, value, text, sizeof(text));
 	jem_buf_printf(buf, "%s%s%s", before, text, after);
 	return true;
 }
@@ -31,7 +54,7 @@ static bool put_seconds(struct jem_buf *buf, const char *before, double seconds,
 
 	if (!(seconds >= 0))
 		return false;
-	jem_duration_format(seconds, text, sizeof(text));
+	jem_summary_duration(seconds, text, sizeof(text));
 	jem_buf_printf(buf, "%s%s%s", before, text, after);
 	return true;
 }

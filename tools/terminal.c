@@ -5,6 +5,7 @@
 #include "receiver/record_text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -41,7 +42,7 @@ static int write_all(int fd, const char *text, size_t len)
 	while (len) {
 		ssize_t n = write(fd, text, len);
 
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
+		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0) {
 			text += n;
@@ -57,14 +58,16 @@ int jem_terminal_on(struct jem_terminal *terminal)
 	const char *off = getenv("NO_COLOR");
 	struct termios raw;
 
-	terminal->in = isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 	terminal->out = STDOUT_FILENO;
 	if (!isatty(terminal->out))
 		return -ENOTTY;
+	/* A description of our own: a loop makes it non-blocking, and the shell's must not be. */
+	if (terminal->in <= 0)
+		terminal->in = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	setlocale(LC_CTYPE, "");
 	terminal->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	terminal->is_colored = !(off && *off);
-	if (terminal->in >= 0 && tcgetattr(terminal->in, &terminal->saved) == 0) {
+	if (terminal->in > 0 && tcgetattr(terminal->in, &terminal->saved) == 0) {
 		raw = terminal->saved;
 		/* Signals stay: ^C and ^Z mean what they mean. */
 		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
@@ -85,20 +88,22 @@ void jem_terminal_off(struct jem_terminal *terminal)
 		return;
 	terminal->is_on = false;
 	write_all(terminal->out, leave, sizeof(leave) - 1);
-	if (terminal->in >= 0)
+	if (terminal->in > 0)
 		tcsetattr(terminal->in, TCSADRAIN, &terminal->saved);
 }
 
 void jem_terminal_deinit(struct jem_terminal *terminal)
 {
 	jem_terminal_off(terminal);
+	if (terminal->in > 0)
+		close(terminal->in);
 	jem_buf_deinit(&terminal->text);
 }
 
 char jem_terminal_key(struct jem_terminal *terminal)
 {
 	char keys[32];
-	ssize_t n = terminal->in < 0 ? 0 : read(terminal->in, keys, sizeof(keys));
+	ssize_t n = terminal->in <= 0 ? 0 : read(terminal->in, keys, sizeof(keys));
 
 	/* An escape sequence (arrows and the like) comes whole, and is none of our keys. */
 	if (n <= 0 || (n > 1 && keys[0] == '\033'))

@@ -313,7 +313,7 @@ static void open_screen(struct watch *watch)
 	uv_timer_start(&watch->timer, on_timer, 0, DRAW_MS);
 	if (jem_terminal_on(&watch->terminal) < 0)
 		return;
-	if (watch->terminal.in >= 0 &&
+	if (watch->terminal.in > 0 &&
 	    uv_poll_init(&watch->loop, &watch->keys, watch->terminal.in) == 0) {
 		watch->keys.data = watch;
 		watch->has_keys = true;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/watch_screen.h"
 
-#include "receiver/graph/axis.h"
 #include "tools/summary.h"
 
 #include <inttypes.h>
@@ -75,7 +74,7 @@ static void draw_title(struct jem_terminal *terminal, const struct jem_job_model
 				 ? model->state_text
 				 : jem_job_state_name(model->state));
 	if (wall_s >= 0) {
-		jem_duration_format(wall_s, wall, sizeof(wall));
+		jem_summary_duration(wall_s, wall, sizeof(wall));
 		jem_terminal_putf(terminal, "", "%s%s",
 				  model->state == JEM_JOB_ENDED ? " after " : " for ", wall);
 	}
@@ -141,7 +140,7 @@ static void draw_curve(struct jem_terminal *terminal, const struct jem_job_model
 static void format_value(enum jem_unit unit, double value, char *ret, size_t size)
 {
 	if (value >= 0)
-		jem_unit_format(unit, value, ret, size);
+		jem_summary_format(unit, value, ret, size);
 	else
 		snprintf(ret, size, "-");
 }
@@ -153,8 +152,8 @@ static void draw_cpu(struct jem_terminal *terminal, const struct jem_job_model *
 	char value[64];
 
 	if (model->state == JEM_JOB_ENDED) {
-		jem_duration_format(fmax(model->cpu_user_s, 0) + fmax(model->cpu_system_s, 0),
-				    cores, sizeof(cores));
+		jem_summary_duration(fmax(model->cpu_user_s, 0) + fmax(model->cpu_system_s, 0),
+				     cores, sizeof(cores));
 		snprintf(value, sizeof(value), "%s in all", cores);
 		draw_curve(terminal, model, "cpu", value, JEM_SERIES_job_cpu, 1);
 		return;
@@ -226,7 +225,7 @@ static void put_fact(struct jem_terminal *terminal, const char *name, enum jem_u
 
 	if (!(value >= 0))
 		return;
-	jem_unit_format(unit, value, text, sizeof(text));
+	jem_summary_format(unit, value, text, sizeof(text));
 	jem_terminal_putf(terminal, label_style, "%s ", name);
 	jem_terminal_putf(terminal, "", "%s  ", text);
 }
@@ -370,7 +369,7 @@ static void draw_job_row(struct jem_terminal *terminal, const struct jem_job_mod
 	jem_terminal_putf(terminal, "", "%.*s", (int)name_width - 1, jem_model_job_name(model));
 	jem_terminal_to(terminal, name_width);
 	jem_terminal_putf(terminal, state_style(model), "%-9s", jem_job_state_name(model->state));
-	jem_duration_format(wall_s >= 0 ? wall_s : 0, text, sizeof(text));
+	jem_summary_duration(wall_s >= 0 ? wall_s : 0, text, sizeof(text));
 	jem_terminal_putf(terminal, "", "%12s ", text);
 	format_value(JEM_UNIT_cores, jem_model_total(model, JEM_SCOPE_JOB, "cpu_cores"), text,
 		     sizeof(text));

@@ -114,14 +114,18 @@ static void take_messages(void)
 {
 	for (;;) {
 		char *newline = memchr(state.text, '\n', state.len);
+		char line[330] = "";
 		char topic[300];
 		unsigned long len;
 		struct queued *entry = &state.queue[state.count];
 		size_t head;
 
-		if (!newline || sscanf(state.text, "%299s %lu", topic, &len) != 2)
+		if (!newline || newline - state.text >= (ptrdiff_t)sizeof(line))
 			return;
 		head = (size_t)(newline - state.text) + 1;
+		memcpy(line, state.text, head - 1);
+		if (sscanf(line, "%299s %lu", topic, &len) != 2)
+			exit(2);
 		if (state.len - head < len || state.count == MESSAGES_MAX)
 			return;
 		entry->topic = strdup(topic);
