@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """--tee: what passes through the copier is whole, followed, and safe when the copier dies."""
+import json
 import os
 import pty
 import signal
@@ -7,8 +8,8 @@ import subprocess
 import tempfile
 import time
 
-from jemtest import case, check, check_equal, check_in, main, wait_until
-from launching import PROBE, Place, children, same_end
+from jemtest import case, check, check_equal, check_in, main, skip, wait_until
+from launching import PROBE, Place, children, has_real, same_end
 
 OPTIONS = ("--tee", "--out", "r")
 
@@ -49,6 +50,18 @@ def streams_pass_and_are_copied(folder):
         for stream in ("stdout", "stderr"):
             path = os.path.join(place.work, "r", f"memory_{stream}.log")
             check_in(f"--{stream}-copy\n{path}\n", words, "jemd's words")
+
+
+@case
+def what_passes_becomes_log_records(folder):
+    if not has_real():
+        skip("the real monitors are not whole")
+    with place_of(folder, "real") as place:
+        place.run([*place.prefix(*OPTIONS), "sh", "-c", "echo to out; echo to err >&2"])
+        with open(os.path.join(place.work, "r", "data", "log.jsonl")) as file:
+            records = [json.loads(line) for line in file]
+        check_equal(sorted((r["file"], r["text"]) for r in records),
+                    [("stderr", "to err"), ("stdout", "to out")], "log records")
 
 
 @case
