@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 
+from contract import check_batch
 from jemtest import case, check, check_equal, jem, main, program, skip
 
 INTERVAL = 0.5
@@ -55,6 +56,8 @@ def watch(folder, tree, *options, runner=()):
          program("tests/flow/trees"), facts, tree],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
     check_equal(done.returncode, 0, f"exit status of {tree} ({done.stderr!r})")
+    for line in done.stdout.splitlines():
+        check_batch(line)
     with open(facts, "rb") as text:
         seen = Seen([json.loads(line) for line in done.stdout.splitlines()], text.read())
     if b"truth" in done.stderr:
