@@ -151,7 +151,9 @@ static bool write_some(struct jem_engine *engine, bool is_last)
 /* Events and output, until there is nothing of either. */
 static void pump(struct jem_engine *engine)
 {
-	uv_prepare_stop(&engine->flush);
+	/* A reader that is paused waits for the next pass: whoever comes first must not stop that. */
+	if (engine->read_len < READ_PER_PASS)
+		uv_prepare_stop(&engine->flush);
 	if (!engine->stream || engine->is_closing || engine->has_ended)
 		return;
 	tick(engine);

@@ -2,7 +2,11 @@
 /* The embedded broker and peers that are not ours: in parts, too much, damaged, without credit. */
 #include "tests/unit/peer.h"
 
+#include "broker-client/wire/address.h"
 #include "broker-client/wire/message_codec.h"
+
+#include <arpa/inet.h>
+#include <unistd.h>
 
 static const struct jem_client_options subscriber = { .subscribe = "jem.#" };
 
@@ -241,8 +245,110 @@ CASE(forgets_links_that_are_closed)
 	close_peer(&broker, &receiver, &peer);
 }
 
+/* What proton sends to open a connection that publishes to and subscribes to everything. */
+static size_t make_opening(char *ret, size_t size)
+{
+	pn_connection_driver_t driver;
+	pn_session_t *session;
+	pn_bytes_t bytes;
+	pn_link_t *link;
+	size_t len;
+
+	pn_connection_driver_init(&driver, NULL, NULL);
+	pn_connection_set_container(driver.connection, "echo");
+	pn_connection_open(driver.connection);
+	session = pn_session(driver.connection);
+	pn_session_open(session);
+	link = pn_sender(session, "publish");
+	pn_terminus_set_address(pn_link_target(link), "jem.a");
+	pn_link_open(link);
+	link = pn_receiver(session, "subscribe");
+	pn_terminus_set_address(pn_link_source(link), "#");
+	pn_link_open(link);
+	pn_link_flow(link, 1000);
+	while (pn_connection_driver_next_event(&driver))
+		continue;
+	bytes = pn_connection_driver_write_buffer(&driver);
+	CHECK_LE(bytes.size, size);
+	len = bytes.size;
+	memcpy(ret, bytes.start, len);
+	pn_connection_driver_destroy(&driver);
+	return len;
+}
+
+enum {
+	ECHO_BODY = 60000
+};
+
+/* A transfer frame with one data section, written as far as the socket takes it. */
+static void echo_send(int fd, uint32_t id)
+{
+	static char frame[8 + 17 + 8 + ECHO_BODY]; /* head, performative, section */
+	static const char transfer[] = "\x02\x00\x00\x00\x00\x53\x14\xc0\x0c\x05\x43\x70";
+	const uint32_t size = htonl(sizeof(frame));
+	const uint32_t body = htonl(ECHO_BODY);
+	size_t at = 4 + sizeof(transfer) - 1;
+
+	id = htonl(id);
+	memcpy(frame, &size, 4);
+	memcpy(frame + 4, transfer, sizeof(transfer) - 1);
+	memcpy(frame + at, &id, 4);
+	memcpy(frame + at + 4, "\xa0\x01x\x43\x42\x00\x53\x75\xb0", 9);
+	memcpy(frame + at + 13, &body, 4);
+	for (size_t sent = 0; sent < sizeof(frame);) {
+		ssize_t n = write(fd, frame + sent, sizeof(frame) - sent);
+
+		if (n > 0)
+			sent += (size_t)n;
+		else
+			wire_step();
+	}
+}
+
+/*
+ * Reading is paused after so many bytes of a pass; a write that ends in the same pass must not
+ * make the broker forget to go on.
+ */
+CASE(reads_on_after_a_pass_in_which_a_write_ended)
+{
+	static char ignored[1 << 20];
+	struct wire_broker broker;
+	char opening[4096];
+	size_t len = make_opening(opening, sizeof(opening));
+	const int room = 4 << 20;
+	uint32_t id = 0;
+	int fd;
+
+	wire_begin();
+	wire_broker_open(&broker, NULL);
+	fd = jem_address_connect(broker.url + strlen("unix:"));
+	CHECK_OK(fd);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	CHECK_EQ(write(fd, opening, len), (ssize_t)len);
+	wire_settle();
+	for (unsigned turn = 0; turn < 5; turn++) {
+		while (id < 30 + 6 * turn)
+			echo_send(fd, id++); /* comes back, and nobody reads: a write waits */
+		wire_settle();
+		/* Before the next pass: more to read than a pass takes, and room to write. */
+		for (unsigned i = 0; i < 6; i++)
+			echo_send(fd, id++);
+		while (read(fd, ignored, sizeof(ignored)) > 0)
+			continue;
+		for (unsigned i = 0; i < 200; i++) {
+			wire_step();
+			while (read(fd, ignored, sizeof(ignored)) > 0)
+				continue;
+		}
+		CHECK_EQ(jem_broker_stats(broker.broker).messages_in, id);
+	}
+	close(fd);
+	wire_broker_close(&broker);
+	wire_end();
+}
+
 TESTS(T(takes_a_message_in_many_parts), T(forgets_an_aborted_message),
       T(rejects_a_message_too_large_while_it_comes), T(holds_a_peer_back_by_credit),
       T(rejects_damaged_messages_and_wrong_topics),
       T(strips_what_a_publisher_says_in_the_brokers_name), T(ends_a_connection_with_too_many_links),
-      T(forgets_links_that_are_closed))
+      T(forgets_links_that_are_closed), T(reads_on_after_a_pass_in_which_a_write_ended))
