@@ -42,6 +42,7 @@ noinst_LIBRARIES += libreceiver.a
 libreceiver_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(ZSTD_CFLAGS)
 libreceiver_a_SOURCES = \
 	%D%/budget.c \
+	%D%/cut_back.c \
 	%D%/data_file.c %D%/data_file.h \
 	%D%/data_line.c %D%/data_line.h \
 	%D%/draw.c %D%/draw.h \

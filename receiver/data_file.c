@@ -207,7 +207,7 @@ static void on_packed(void *arg, const struct jem_pack_result *result)
 
 	file->is_working = false;
 	if (result->status == 0)
-		file->finished_bytes = file->before + result->bytes;
+		file->finished_bytes += result->bytes - file->working_bytes;
 	file->packed++;
 }
 
@@ -225,9 +225,8 @@ static void pack_next(struct jem_data_file *file, int folder)
 		file->packed++;
 		return;
 	}
-	file->before = file->finished_bytes - size_of(folder, name);
-	file->is_working =
-		jem_packer_add(file->packer, JEM_PACK_COMPRESS, folder, name, on_packed, file) == 0;
+	file->working_bytes = size_of(folder, name);
+	file->is_working = jem_packer_add(file->packer, folder, name, on_packed, file) == 0;
 }
 
 /* Closes the current segment under its number; the next write begins a new one. */
@@ -242,7 +241,6 @@ static int finish_segment(struct jem_data_file *file, int folder)
 		return -errno;
 	jem_data_file_suspend(file);
 	file->finished_bytes += file->size;
-	file->before += file->size;
 	file->size = 0;
 	file->current++;
 	return 0;
@@ -284,55 +282,58 @@ int jem_data_file_cut(struct jem_data_file *file, int folder, uint64_t bytes)
 	return 0;
 }
 
-static void on_removed(void *arg, const struct jem_pack_result *result)
+void jem_data_file_resume_at(struct jem_data_file *file, uint32_t segment)
 {
-	struct jem_data_file *file = arg;
-
-	file->is_working = false;
-	/* One that cannot be removed is passed over: the next may be. */
-	file->oldest++;
-	if (result->status == 0)
-		file->finished_bytes = file->before;
-	if (file->on_removed && result->status == 0)
-		file->on_removed(file->arg, file, result);
+	if (segment <= file->current || segment > SEGMENTS_MAX)
+		return;
+	if (file->oldest == file->current)
+		file->oldest = file->packed = file->thinned = segment;
+	file->current = segment;
 }
 
-static void on_thinned(void *arg, const struct jem_pack_result *result)
+int jem_data_file_finish(struct jem_data_file *file, int folder)
 {
-	struct jem_data_file *file = arg;
-
-	file->is_working = false;
-	if (result->status == 0)
-		file->finished_bytes = file->before + result->bytes;
-	if (file->on_thinned && result->status == 0)
-		file->on_thinned(file->arg, file, result);
+	return file->size ? finish_segment(file, folder) : 0;
 }
 
-static bool work_on(struct jem_data_file *file, int folder, uint32_t segment,
-		    enum jem_pack_kind kind, jem_pack_fn on_done)
+void jem_data_file_recall(struct jem_data_file *file)
+{
+	if (!file->is_working)
+		return;
+	jem_packer_cancel(file->packer, file);
+	file->is_working = false;
+}
+
+int jem_data_file_drop_oldest(struct jem_data_file *file, int folder)
 {
 	char name[NAME_SIZE];
+	uint64_t bytes;
 
-	finished_name(file, segment, segment < file->packed, name);
-	file->before = file->finished_bytes - size_of(folder, name);
-	file->is_working = jem_packer_add(file->packer, kind, folder, name, on_done, file) == 0;
-	return file->is_working;
+	if (file->oldest >= file->current)
+		return -ENOENT;
+	if (file->oldest >= file->packed)
+		jem_data_file_recall(file);
+	jem_data_file_name(file, folder, file->oldest, name);
+	file->oldest++;
+	if (file->packed < file->oldest)
+		file->packed = file->oldest;
+	if (!*name)
+		return 0;
+	bytes = size_of(folder, name);
+	if (unlinkat(folder, name, 0) < 0)
+		return -errno;
+	file->finished_bytes -= bytes < file->finished_bytes ? bytes : file->finished_bytes;
+	return 0;
 }
 
-bool jem_data_file_remove_oldest(struct jem_data_file *file, int folder)
+int jem_data_file_thin_end(struct jem_data_file *file, int folder, const char *name)
 {
-	if (file->is_working || !file->packer || file->oldest >= file->current)
-		return false;
-	return work_on(file, folder, file->oldest, JEM_PACK_REMOVE, on_removed);
-}
+	uint64_t before = size_of(folder, name);
+	int status = jem_pack_replace(folder, name);
 
-bool jem_data_file_thin_oldest(struct jem_data_file *file, int folder)
-{
-	if (file->thinned < file->oldest)
-		file->thinned = file->oldest;
-	if (file->is_working || !file->packer || file->thinned >= file->packed)
-		return false;
-	return work_on(file, folder, file->thinned++, JEM_PACK_THIN, on_thinned);
+	if (status == 0)
+		file->finished_bytes += size_of(folder, name) - before;
+	return status;
 }
 
 struct jem_data_place jem_data_file_place(const struct jem_data_file *file)

@@ -21,19 +21,11 @@ struct jem_data_place {
 	uint64_t bytes;
 };
 
-struct jem_data_file;
-
-typedef void (*jem_data_shrunk_fn)(void *arg, const struct jem_data_file *file,
-				   const struct jem_pack_result *result);
-
 struct jem_data_file {
 	const char *stem; /* borrowed: a literal */
 	const char *ext;
 	uint64_t segment_bytes;    /* the current one is finished beyond this */
 	struct jem_packer *packer; /* borrowed, outlives us; NULL: finished segments stay plain */
-	jem_data_shrunk_fn on_removed; /* a segment left; NULL: nobody asks */
-	jem_data_shrunk_fn on_thinned;
-	void *arg;
 
 	struct jem_buf pending;
 	int fd;                  /* owned; -1: not open */
@@ -45,7 +37,7 @@ struct jem_data_file {
 	bool is_working;         /* the packer has one of our segments */
 	uint64_t size;           /* of the current segment */
 	uint64_t finished_bytes; /* on disk, of the finished segments */
-	uint64_t before;         /* finished_bytes less the segment being worked on */
+	uint64_t working_bytes;  /* of the segment that the packer has */
 };
 
 void jem_data_file_init(struct jem_data_file *file, const char *stem, const char *ext,
@@ -66,15 +58,32 @@ int jem_data_file_write(struct jem_data_file *file, int folder);
 /* Cuts the current segment back (a torn line, lines that will come again). */
 int jem_data_file_cut(struct jem_data_file *file, int folder, uint64_t bytes);
 
+/*
+ * After a crash: what stands behind `place` will come again, and goes, with the segments that were
+ * begun since; what is before becomes the current segment. Safe against another crash within.
+ */
+int jem_data_file_cut_back(struct jem_data_file *file, int folder, struct jem_data_place place);
+
 /* Gives up the descriptor; the next write opens it again. */
 void jem_data_file_suspend(struct jem_data_file *file);
 
 /* Forgets pending text and running work. */
 void jem_data_file_deinit(struct jem_data_file *file);
 
-/* Asks for the oldest finished segment to be removed, or thinned out: true if that is on its way. */
-bool jem_data_file_remove_oldest(struct jem_data_file *file, int folder);
-bool jem_data_file_thin_oldest(struct jem_data_file *file, int folder);
+/* The current segment has at least this number: all before it were removed. */
+void jem_data_file_resume_at(struct jem_data_file *file, uint32_t segment);
+
+/* Finishes the current segment if anything is in it: 0 or negative errno. */
+int jem_data_file_finish(struct jem_data_file *file, int folder);
+
+/* Removes the oldest finished segment at once: 0 or negative errno, and it is passed over. */
+int jem_data_file_drop_oldest(struct jem_data_file *file, int folder);
+
+/* The thinned-out text of a finished segment takes its place. */
+int jem_data_file_thin_end(struct jem_data_file *file, int folder, const char *name);
+
+/* The packer lets go of our segments; what it has of one is thrown away. */
+void jem_data_file_recall(struct jem_data_file *file);
 
 struct jem_data_place jem_data_file_place(const struct jem_data_file *file);
 uint64_t jem_data_file_bytes(const struct jem_data_file *file);

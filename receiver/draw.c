@@ -154,6 +154,7 @@ void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool i
 	if (status >= 0)
 		tell_index(recording);
 	recording->is_drawable = status < 0;
+	recording->next_look_ms = 0; /* the drawings count */
 	recording->is_drawn_last = is_last || recording->model->monitor_ended;
 	cost_ms = (jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) * COST_FACTOR / 1000000;
 	recording->next_draw_ms = now_ms + (cost_ms > wait_ms ? cost_ms : wait_ms);

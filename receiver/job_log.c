@@ -14,7 +14,8 @@ enum {
 
 void jem_job_log_init(struct jem_job_log *log, struct jem_packer *packer)
 {
-	*log = (struct jem_job_log){ .style.width = JEM_LOG_LINE };
+	*log = (struct jem_job_log){ .style.width = JEM_LOG_LINE,
+				     .waiting_bytes = JEM_LOG_WAITING };
 	jem_data_file_init(&log->file, "job", "log", packer);
 	log->file.segment_bytes = SEGMENT_BYTES;
 	jem_buf_init(&log->text, 0);
@@ -169,9 +170,14 @@ static void compact(struct jem_job_log *log, size_t from)
 	log->text = text;
 }
 
+bool jem_job_log_is_crowded(const struct jem_job_log *log)
+{
+	return log->text.len > log->waiting_bytes || log->count > ENTRIES_MAX;
+}
+
 int jem_job_log_emit(struct jem_job_log *log, int folder, uint64_t now_ms, bool is_all)
 {
-	bool is_crowded = log->text.len > JEM_LOG_WAITING || log->count > ENTRIES_MAX;
+	bool is_crowded = jem_job_log_is_crowded(log);
 	struct jem_buf *out = &log->file.pending;
 	uint64_t earliest;
 	uint64_t due = due_time(log, now_ms, is_all, &earliest);

@@ -4,7 +4,7 @@
  *
  * Flow:      record -> line -> window of JEM_LOG_WINDOW_MS, sorted by time -> job.log
  * Ownership: owns its file and the lines that wait
- * Bounds:    JEM_LOG_WAITING bytes wait at most; beyond them the older half goes early. A line is
+ * Bounds:    `waiting_bytes` wait at most; beyond them the older half goes early. A line is
  *            cut at JEM_LOG_LINE bytes with a mark.
  * Invariant: `emitted_us` never falls; every record with an earlier time that was added is in the
  *            file, or waits and goes with the next emission. So after a crash the lines behind the
@@ -18,7 +18,7 @@
 
 enum {
 	JEM_LOG_WINDOW_MS = 5000,
-	JEM_LOG_WAITING = 8 << 20,
+	JEM_LOG_WAITING = 8 << 20, /* of waiting_bytes at most */
 	JEM_LOG_LINE = 4096,
 };
 
@@ -38,6 +38,7 @@ struct jem_job_log {
 	size_t count;
 	size_t cap;
 	size_t fresh; /* entries from here on came since the last commit */
+	size_t waiting_bytes;
 	uint64_t emitted_us;
 	uint64_t left_out; /* lines for which there was no room, not yet told */
 };
@@ -58,6 +59,9 @@ void jem_job_log_commit(struct jem_job_log *log, uint32_t failed_kinds);
 
 /* Writes what has waited long enough, or everything: 0, or negative errno (lines are left out). */
 int jem_job_log_emit(struct jem_job_log *log, int folder, uint64_t now_ms, bool is_all);
+
+/* Whether more waits than may: it is to be emitted now. */
+bool jem_job_log_is_crowded(const struct jem_job_log *log);
 
 /* When the longest waiting line arrived, UINT64_MAX: none waits. */
 uint64_t jem_job_log_oldest_ms(const struct jem_job_log *log);

@@ -148,6 +148,10 @@ int jem_job_prmon_write(struct jem_job_prmon *prmon, int folder)
 {
 	int status = 0;
 
+	if (prmon->max_bytes && prmon->file.size + prmon->file.pending.len > prmon->max_bytes) {
+		prmon->is_full |= prmon->file.pending.len > 0;
+		jem_buf_clear(&prmon->file.pending);
+	}
 	if (prmon->file.pending.len || prmon->file.pending.failed) {
 		status = begin_file(prmon, folder);
 		if (status == 0)

@@ -10,7 +10,8 @@
  * Flow:      record -> row -> commit -> prmon.txt; sums -> prmon.json, replaced as a whole
  * Recovery:  the checkpoint holds the sums and how much of prmon.txt they stand for; what is behind
  *            is cut off, and made again from the records that streams.json does not know of
- * Invariant: rows of prmon.txt == samples summed up, unless a write of prmon.txt failed
+ * Invariant: rows of prmon.txt == samples summed up, unless a write of prmon.txt failed or it is
+ *            full; prmon.json has them all
  */
 #ifndef JEM_RECEIVER_JOB_PRMON_H
 #define JEM_RECEIVER_JOB_PRMON_H
@@ -35,6 +36,8 @@ struct jem_job_prmon {
 	size_t kept_len;               /* of the pending rows */
 	double node[JEM_METRIC_COUNT]; /* told last; NAN: not yet */
 	bool is_changed;               /* since prmon.json was written */
+	uint64_t max_bytes;            /* prmon.txt takes no rows beyond; 0: any number */
+	bool is_full;                  /* rows were left out for that */
 };
 
 void jem_job_prmon_init(struct jem_job_prmon *prmon);

@@ -3,23 +3,26 @@
 
 #include "common/cleanup.h"
 #include "receiver/folder.h"
+#include "receiver/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	SAME_TICK_US = 500000,
 	NUMBER_MAX = 40,
+	SEGMENT_BYTES = 64 << 20,
 };
 
-void jem_metrics_csv_init(struct jem_metrics_csv *csv)
+void jem_metrics_csv_init(struct jem_metrics_csv *csv, struct jem_packer *packer)
 {
 	*csv = (struct jem_metrics_csv){ 0 };
-	jem_data_file_init(&csv->file, "metrics", "csv", NULL);
-	csv->file.segment_bytes = 0;
+	jem_data_file_init(&csv->file, "metrics", "csv", packer);
+	csv->file.segment_bytes = SEGMENT_BYTES;
 }
 
 void jem_metrics_csv_deinit(struct jem_metrics_csv *csv)
@@ -176,17 +179,79 @@ static int begin_file(struct jem_metrics_csv *csv, int folder)
 	return status;
 }
 
+/* The header, and rows before the time. */
+static bool is_before(void *arg, const char *line, size_t len)
+{
+	const uint64_t *from_us = arg;
+	uint64_t seconds = 0;
+	uint64_t micros = 0;
+	char text[32];
+
+	if (!len || line[0] < '0' || line[0] > '9')
+		return true;
+	snprintf(text, sizeof(text), "%.*s", len < 31 ? (int)len : 31, line);
+	if (sscanf(text, "%" SCNu64 ".%6" SCNu64, &seconds, &micros) != 2)
+		return false; /* none of ours */
+	return seconds * 1000000 + micros < *from_us;
+}
+
+/* A row that was cut short would stand in the middle of the file. */
+static int cut_torn_row(struct jem_metrics_csv *csv, int folder)
+{
+	auto_lines struct jem_lines *lines = NULL;
+	const char *line;
+	size_t len;
+	int status = csv->file.size ? jem_lines_open(folder, "metrics.csv", 0, &lines) : 0;
+
+	while (lines && (status = jem_lines_next(lines, &line, &len)) > 0)
+		;
+	if (status == 0 && lines && jem_lines_offset(lines) < csv->file.size)
+		status = jem_data_file_cut(&csv->file, folder, jem_lines_offset(lines));
+	return status;
+}
+
+int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t from_us)
+{
+	struct jem_data_file *file = &csv->file;
+	int status = cut_torn_row(csv, folder);
+
+	if (status < 0 || from_us == UINT64_MAX)
+		return status;
+	status = jem_data_file_finish(file, folder);
+	for (uint32_t segment = file->oldest; status == 0 && segment < file->current; segment++) {
+		uint64_t kept;
+		int64_t left_out;
+		char name[64];
+
+		jem_data_file_name(file, folder, segment, name);
+		left_out = *name ? jem_pack_filter(folder, name, is_before, &from_us, &kept) : 0;
+		if (left_out < 0)
+			status = (int)left_out;
+		else if (left_out && kept > 1) /* than the header */
+			status = jem_pack_replace(folder, name);
+		else if (*name)
+			jem_pack_discard(folder, name);
+		if (left_out > 0 && kept <= 1 && unlinkat(folder, name, 0) < 0)
+			status = -errno;
+	}
+	return status < 0 ? status : jem_data_file_scan(file, folder);
+}
+
 int jem_metrics_csv_write(struct jem_metrics_csv *csv, int folder, bool is_all)
 {
 	const unsigned whole = JEM_SCOPE_NODE | JEM_SCOPE_JOB;
-	int status;
+	int status = 0;
 
 	for (int i = 0; csv->rows && i < JEM_CSV_ROWS; i++)
 		if (csv->rows[i].scopes && (is_all || csv->rows[i].scopes == whole))
 			close_row(csv, &csv->rows[i]);
 	if (!csv->file.pending.len)
 		return 0;
-	status = csv->file.fd < 0 ? begin_file(csv, folder) : 0;
+	/* Finished here, not while writing, so that the next segment begins with the header too. */
+	if (csv->file.size + csv->file.pending.len > csv->file.segment_bytes)
+		status = jem_data_file_finish(&csv->file, folder);
+	if (status == 0 && csv->file.fd < 0)
+		status = begin_file(csv, folder);
 	if (status == 0)
 		status = jem_data_file_write(&csv->file, folder);
 	jem_buf_clear(&csv->file.pending);

@@ -7,6 +7,7 @@
  * table (single cores, further folders) and of single processes are in data/metric.jsonl only.
  *
  * Flow:      node and job record of one tick -> row -> metrics.csv
+ *            -> metrics.0001.csv.zst and so on, as data files; each has the header
  * Bounds:    JEM_CSV_ROWS rows are open at a time (one per node)
  */
 #ifndef JEM_RECEIVER_METRICS_CSV_H
@@ -39,12 +40,18 @@ struct jem_metrics_csv {
 	struct jem_csv_row *rows; /* owned, JEM_CSV_ROWS; NULL until the first sample */
 };
 
-void jem_metrics_csv_init(struct jem_metrics_csv *csv);
+void jem_metrics_csv_init(struct jem_metrics_csv *csv, struct jem_packer *packer);
 void jem_metrics_csv_deinit(struct jem_metrics_csv *csv);
 
 /* Takes a metric record of scope node or job; others are passed over. */
 void jem_metrics_csv_add(struct jem_metrics_csv *csv, const char *node, uint64_t t_us,
 			 const struct jem_json_doc *doc, uint32_t record);
+
+/*
+ * After a crash, where nobody knows what was written: leaves the rows before `from_us`, from which
+ * time on all will be added again. 0 or negative errno.
+ */
+int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t from_us);
 
 /* Writes whole rows, or all: 0, or negative errno (the rows are left out). */
 int jem_metrics_csv_write(struct jem_metrics_csv *csv, int folder, bool is_all);

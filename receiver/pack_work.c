@@ -3,7 +3,6 @@
 #include "receiver/packer.h"
 
 #include "common/cleanup.h"
-#include "receiver/data_line.h"
 #include "receiver/folder.h"
 #include "receiver/lines.h"
 
@@ -23,7 +22,6 @@ enum {
 /* A zstd file being written under a temporary name. */
 struct packed {
 	int folder; /* borrowed */
-	char name[NAME_MAX + 1];
 	char temporary[NAME_MAX + 1];
 	int fd;          /* owned */
 	uint64_t bytes;  /* written */
@@ -39,12 +37,26 @@ static void packed_deinit(struct packed *packed)
 	free(packed->out);
 }
 
+static bool is_packed(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 4 && !strcmp(name + len - 4, ".zst");
+}
+
+/* The names that a segment has: with .zst, and while that is written. */
+static void format_names(const char *name, char packed[NAME_MAX + 1], char temporary[NAME_MAX + 1])
+{
+	snprintf(packed, NAME_MAX + 1, "%.240s%s", name, is_packed(name) ? "" : ".zst");
+	snprintf(temporary, NAME_MAX + 1, "%.250s.tmp", packed);
+}
+
 static int packed_init(struct packed *packed, int folder, const char *name)
 {
+	char target[NAME_MAX + 1];
+
 	*packed = (struct packed){ .folder = folder, .fd = -1 };
-	if (snprintf(packed->name, sizeof(packed->name), "%s", name) >= NAME_MAX - 4)
-		return -ENAMETOOLONG;
-	snprintf(packed->temporary, sizeof(packed->temporary), "%.250s.tmp", name);
+	format_names(name, target, packed->temporary);
 	packed->zstd = ZSTD_createCCtx();
 	packed->out = malloc(CHUNK);
 	if (!packed->zstd || !packed->out)
@@ -83,9 +95,6 @@ static int packed_finish(struct packed *packed)
 
 	if (status == 0 && fdatasync(packed->fd) < 0)
 		status = -errno;
-	if (status == 0 &&
-	    renameat(packed->folder, packed->temporary, packed->folder, packed->name) < 0)
-		status = -errno;
 	return status;
 }
 
@@ -109,126 +118,100 @@ static int compress(int folder, const char *name, struct jem_pack_result *ret)
 {
 	auto_close int from = jem_folder_open_file(folder, name, O_RDONLY);
 	struct packed packed;
-	char packed_name[NAME_MAX + 1];
 	int status;
 
 	if (from < 0)
 		return from;
-	snprintf(packed_name, sizeof(packed_name), "%.250s.zst", name);
-	status = packed_init(&packed, folder, packed_name);
+	status = packed_init(&packed, folder, name);
 	if (status == 0)
 		status = copy_file(&packed, from);
 	if (status == 0)
 		status = packed_finish(&packed);
-	if (status == 0)
-		unlinkat(folder, name, 0);
-	else
-		unlinkat(folder, packed.temporary, 0);
 	ret->bytes = packed.bytes;
 	packed_deinit(&packed);
 	return status;
 }
 
-static void note_time(struct jem_pack_result *ret, const struct jem_data_line *line)
+void jem_pack_compress(int folder, const char *name, struct jem_pack_result *ret)
 {
-	ret->records++;
-	if (!ret->first_us || line->t_us < ret->first_us)
-		ret->first_us = line->t_us;
-	if (line->t_us > ret->last_us)
-		ret->last_us = line->t_us;
+	*ret = (struct jem_pack_result){ 0 };
+	ret->status = compress(folder, name, ret);
 }
 
-static void note_gap(struct jem_pack_result *ret, const struct jem_data_line *line)
+int jem_pack_replace(int folder, const char *name)
 {
-	struct jem_pack_gap *gap = ret->gaps;
+	char packed[NAME_MAX + 1];
+	char temporary[NAME_MAX + 1];
 
-	note_time(ret, line);
-	while (gap < ret->gaps + ret->gap_count && strcmp(gap->epoch, line->epoch))
-		gap++;
-	if (gap == ret->gaps + JEM_PACK_EPOCHS)
-		return;
-	if (gap == ret->gaps + ret->gap_count) {
-		ret->gap_count++;
-		*gap = (struct jem_pack_gap){ .first_seq = line->seq };
-		memcpy(gap->epoch, line->epoch, sizeof(gap->epoch));
-	}
-	if (line->seq < gap->first_seq)
-		gap->first_seq = line->seq;
-	if (line->seq > gap->last_seq)
-		gap->last_seq = line->seq;
-	gap->records++;
+	format_names(name, packed, temporary);
+	if (renameat(folder, temporary, folder, packed) < 0)
+		return -errno;
+	if (strcmp(name, packed))
+		unlinkat(folder, name, 0);
+	return 0;
 }
 
-static int remove_segment(int folder, const char *name, struct jem_pack_result *ret)
+void jem_pack_discard(int folder, const char *name)
 {
-	auto_lines struct jem_lines *lines = NULL;
-	const char *line;
-	size_t len;
+	char packed[NAME_MAX + 1];
+	char temporary[NAME_MAX + 1];
 
-	/* A segment that cannot be read has to go all the same: room is what is asked for. */
-	if (jem_lines_open(folder, name, 0, &lines) == 0)
-		while (jem_lines_next(lines, &line, &len) > 0) {
-			struct jem_data_line at;
-
-			if (jem_data_line_read(line, len, &at) == 0)
-				note_gap(ret, &at);
-		}
-	return unlinkat(folder, name, 0) < 0 ? -errno : 0;
+	format_names(name, packed, temporary);
+	unlinkat(folder, temporary, 0);
 }
 
 /* Records of processes are told by their text: the writer of records adds no white space. */
-static bool is_of_process(const char *line, size_t len)
+bool jem_pack_is_of_process(const char *line, size_t len)
 {
 	static const char scope[] = "\"scope\":\"process\"";
 
 	return memmem(line, len < 256 ? len : 256, scope, sizeof(scope) - 1);
 }
 
-static int thin(int folder, const char *name, struct jem_pack_result *ret)
+static bool is_not_of_process(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	return !jem_pack_is_of_process(line, len);
+}
+
+int64_t jem_pack_thin(int folder, const char *name)
+{
+	uint64_t kept;
+
+	return jem_pack_filter(folder, name, is_not_of_process, NULL, &kept);
+}
+
+int64_t jem_pack_filter(int folder, const char *name, jem_pack_keep_fn keep, void *arg,
+			uint64_t *kept)
 {
 	auto_lines struct jem_lines *lines = NULL;
 	struct packed packed;
 	const char *line;
 	size_t len;
-	int status;
+	int64_t left_out = 0;
 	int more = 0;
+	int status = jem_lines_open(folder, name, 0, &lines);
 
-	status = jem_lines_open(folder, name, 0, &lines);
+	*kept = 0;
 	if (status < 0)
 		return status;
 	status = packed_init(&packed, folder, name);
 	while (status == 0 && (more = jem_lines_next(lines, &line, &len)) > 0) {
-		struct jem_data_line at;
-
-		if (is_of_process(line, len) && jem_data_line_read(line, len, &at) == 0)
-			note_time(ret, &at);
-		else
-			status = packed_add(&packed, line, len + 1, false);
+		if (keep(arg, line, len)) {
+			status = packed_add(&packed, line, len, false);
+			if (status == 0)
+				status = packed_add(&packed, "\n", 1, false);
+			++*kept;
+		} else {
+			left_out++;
+		}
 	}
 	if (more < 0)
 		status = more;
 	if (status == 0)
 		status = packed_finish(&packed);
-	if (status < 0)
-		unlinkat(folder, packed.temporary, 0);
-	ret->bytes = packed.bytes;
 	packed_deinit(&packed);
-	return status;
-}
-
-void jem_pack_work(enum jem_pack_kind kind, int folder, const char *name,
-		   struct jem_pack_result *ret)
-{
-	*ret = (struct jem_pack_result){ 0 };
-	switch (kind) {
-	case JEM_PACK_COMPRESS:
-		ret->status = compress(folder, name, ret);
-		break;
-	case JEM_PACK_THIN:
-		ret->status = thin(folder, name, ret);
-		break;
-	case JEM_PACK_REMOVE:
-		ret->status = remove_segment(folder, name, ret);
-		break;
-	}
+	if (status < 0)
+		jem_pack_discard(folder, name);
+	return status < 0 ? status : left_out;
 }

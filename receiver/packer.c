@@ -14,11 +14,11 @@ struct work {
 	uv_work_t request;
 	struct jem_packer *packer; /* borrowed: it waits for us */
 	struct work *next;
-	enum jem_pack_kind kind;
 	int folder; /* owned */
 	char name[NAME_MAX + 1];
 	jem_pack_fn on_done; /* NULL: nobody waits for it any more */
-	void *arg;           /* borrowed */
+	bool is_cancelled;
+	void *arg; /* borrowed */
 	struct jem_pack_result result;
 };
 
@@ -74,6 +74,13 @@ void jem_packer_forget(struct jem_packer *packer, const void *arg)
 		packer->running->on_done = NULL;
 }
 
+void jem_packer_cancel(struct jem_packer *packer, const void *arg)
+{
+	jem_packer_forget(packer, arg);
+	if (packer->running && packer->running->arg == arg)
+		packer->running->is_cancelled = true;
+}
+
 void jem_packer_close(struct jem_packer *packer)
 {
 	if (!packer)
@@ -91,7 +98,16 @@ static void on_work(uv_work_t *request)
 {
 	struct work *work = request->data;
 
-	jem_pack_work(work->kind, work->folder, work->name, &work->result);
+	jem_pack_compress(work->folder, work->name, &work->result);
+}
+
+/* In the loop, so that a segment is never replaced while somebody there removes it. */
+static void put_in_place(struct work *work)
+{
+	if (work->result.status == 0 && !work->is_cancelled)
+		work->result.status = jem_pack_replace(work->folder, work->name);
+	else
+		jem_pack_discard(work->folder, work->name);
 }
 
 static void on_worked(uv_work_t *request, int status)
@@ -101,6 +117,7 @@ static void on_worked(uv_work_t *request, int status)
 
 	if (status < 0)
 		work->result.status = status;
+	put_in_place(work);
 	if (work->on_done)
 		work->on_done(work->arg, &work->result);
 	packer->running = NULL;
@@ -124,8 +141,8 @@ static void start_next(struct jem_packer *packer)
 	uv_queue_work(packer->loop, &work->request, on_work, on_worked);
 }
 
-int jem_packer_add(struct jem_packer *packer, enum jem_pack_kind kind, int folder, const char *name,
-		   jem_pack_fn on_done, void *arg)
+int jem_packer_add(struct jem_packer *packer, int folder, const char *name, jem_pack_fn on_done,
+		   void *arg)
 {
 	struct work *work = calloc(1, sizeof(*work));
 
@@ -140,7 +157,6 @@ int jem_packer_add(struct jem_packer *packer, enum jem_pack_kind kind, int folde
 	}
 	work->request.data = work;
 	work->packer = packer;
-	work->kind = kind;
 	work->on_done = on_done;
 	work->arg = arg;
 	strncpy(work->name, name, sizeof(work->name) - 1);

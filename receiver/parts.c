@@ -19,6 +19,7 @@ void jem_parts_init(struct jem_parts *parts)
 	*parts = (struct jem_parts){ 0 };
 	jem_data_file_init(&parts->file, "parts", "jsonl", NULL);
 	parts->file.segment_bytes = 0;
+	parts->max_bytes = JEM_PARTS_BYTES;
 	jem_json_doc_init(&parts->doc);
 }
 
@@ -130,7 +131,7 @@ static int enter(struct jem_parts *parts, size_t set, uint32_t part, uint64_t of
 /* The file shrinks only when it is emptied: over its bound, all that is waited for is given up. */
 static void keep_bounds(struct jem_parts *parts)
 {
-	bool is_file_full = parts->file.size + parts->file.pending.len > JEM_PARTS_BYTES;
+	bool is_file_full = parts->file.size + parts->file.pending.len > parts->max_bytes;
 
 	while (parts->set_count && (is_file_full || parts->count >= JEM_PARTS_KEPT))
 		give_up_one(parts);
@@ -169,10 +170,33 @@ int jem_parts_add(struct jem_parts *parts, const struct jem_head *head, uint64_t
 		     parts->file.pending.len - start - 1, head->seq, i);
 }
 
+/*
+ * Nothing in a full file is waited for any more, once keep_bounds has been there: it begins anew.
+ * Batches that only streams.json would know of are not settled before it does.
+ */
+static int empty_full_file(struct jem_parts *parts, int folder)
+{
+	uint64_t size = parts->file.size;
+	int status;
+
+	if (!size || size + parts->file.pending.len <= parts->max_bytes)
+		return 0;
+	for (size_t i = 0; i < parts->count; i++)
+		if (parts->at[i].offset < size)
+			return 0;
+	status = jem_data_file_cut(&parts->file, folder, 0);
+	for (size_t i = 0; status == 0 && i < parts->count; i++)
+		parts->at[i].offset -= size;
+	return status;
+}
+
 int jem_parts_write(struct jem_parts *parts, int folder)
 {
-	int status = jem_data_file_write(&parts->file, folder);
+	int status = empty_full_file(parts, folder);
 	size_t kept = 0;
+
+	if (status == 0)
+		status = jem_data_file_write(&parts->file, folder);
 
 	if (status == 0)
 		return 0;

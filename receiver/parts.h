@@ -50,7 +50,9 @@ struct jem_parts {
 	struct jem_part_at *at; /* owned */
 	size_t count;
 	size_t cap;
-	uint64_t given_up; /* records of which parts came, but not all */
+	uint64_t max_bytes; /* of the file; JEM_PARTS_BYTES at most */
+	uint64_t given_up;  /* records of which parts came, but not all */
+	uint64_t told;      /* of them, told to a person */
 	struct jem_json_doc doc;
 };
 

@@ -362,7 +362,7 @@ void jem_receiver_accept(struct jem_receiver *receiver, const struct jem_message
 	note_dirty(receiver, recording);
 	if (status < 0)
 		release(receiver, ticket);
-	else if (jem_recording_pending(recording) >= JEM_WRITE_BYTES)
+	else if (jem_recording_pending(recording) >= receiver->common.write_bytes)
 		write_dirty(receiver);
 }
 
@@ -508,11 +508,15 @@ int jem_receiver_create(const struct jem_receiver_options *options, struct jem_r
 		.is_live = options->is_live,
 		.files = files_of(options->config, err),
 		.max_bytes = jem_config_u64(options->config, JEM_OPTION_report_max_bytes),
+		.write_bytes = JEM_WRITE_BYTES,
 		.folders_max = JEM_RECORDINGS_MAX,
 		.redraw_ms = jem_config_ns(options->config, JEM_OPTION_report_redraw) / 1000000,
 		.on_settle = on_settle,
 		.arg = receiver,
 	};
+	/* What comes in one pass stands above the bound until its end: no more than can be helped. */
+	if (receiver->common.max_bytes / 16 < JEM_WRITE_BYTES)
+		receiver->common.write_bytes = receiver->common.max_bytes / 16;
 	if (options->job)
 		receiver->only = *options->job;
 	jem_json_doc_init(&receiver->doc);

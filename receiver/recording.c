@@ -68,9 +68,8 @@ static void init_files(struct jem_recording *recording)
 		jem_data_file_init(&recording->files[kind], jem_kinds[kind].name, "jsonl", packer);
 	jem_parts_init(&recording->parts);
 	jem_job_log_init(&recording->log, packer);
-	jem_metrics_csv_init(&recording->csv);
+	jem_metrics_csv_init(&recording->csv, packer);
 	jem_job_prmon_init(&recording->prmon);
-	jem_recording_watch_budget(recording);
 }
 
 int jem_recording_open(struct jem_recording_common *common, const struct jem_identity *identity,

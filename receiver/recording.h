@@ -5,7 +5,7 @@
  * Flow:      batch -> dedupe -> lines, parts, job.log, rows, model -> write -> checkpoint -> settle
  * Thread:    loop thread
  * Ownership: owns its files, streams and model; `common` is borrowed and outlives it
- * Bounds:    JEM_STREAMS_MAX streams; the folder's size, see budget.h
+ * Bounds:    JEM_STREAMS_MAX streams; the folder's size, see budget.c
  * Order:     1. data/KIND.jsonl and data/parts.jsonl are written, 2. streams.json where it has to
  *            say more than the data do (new streams, batches without lines, every
  *            JEM_CHECKPOINT_MS), 3. the batches are settled. A crash between any two of these leaves
@@ -27,7 +27,7 @@ enum {
 	JEM_CHECKPOINT_MS = 5000,
 	JEM_RETRY_MS = 1000,         /* after a failure to write */
 	JEM_HISTORY = 16,            /* places of the last seconds */
-	JEM_WRITE_BYTES = 512 << 10, /* written when so much is pending, without waiting */
+	JEM_WRITE_BYTES = 512 << 10, /* of write_bytes at most */
 };
 
 /* What is written; receiver.files. */
@@ -48,6 +48,7 @@ struct jem_recording_common {
 	bool is_live;
 	unsigned files;            /* JEM_FILE_... */
 	uint64_t max_bytes;        /* report.max_bytes */
+	size_t write_bytes;        /* written when so much is pending, without waiting */
 	uint64_t redraw_ms;        /* report.redraw */
 	struct jem_packer *packer; /* borrowed */
 	struct jem_index *index;   /* borrowed; NULL: there is none */
@@ -113,7 +114,12 @@ struct jem_recording {
 	bool is_drawable;     /* something came since it was drawn */
 	bool is_draw_failing; /* told once */
 	uint64_t next_draw_ms;
-	uint64_t next_budget_ms;
+
+	/* Of the bound on the folder; budget.c. */
+	uint64_t next_look_ms;
+	uint64_t bound_bytes; /* by the last look */
+	uint64_t other_bytes; /* of files that are not among the ones above: drawings, pages */
+	bool is_prmon_told;
 	bool is_over_budget; /* even without what may be removed: told once */
 
 	struct jem_recording *hash_next; /* of the receiver: by name */

@@ -14,6 +14,15 @@ int jem_recording_resume(struct jem_recording *recording);
  */
 int jem_recording_recover(struct jem_recording *recording, struct jem_err *err);
 
+/*
+ * Writes streams.json, with all that it tells of: 0 or negative errno. Only while every batch that
+ * the streams have seen is written (jem_recording_is_settled).
+ */
+int jem_recording_save(struct jem_recording *recording, uint64_t now_ms);
+
+/* Whether nothing waits for being written. */
+bool jem_recording_is_settled(const struct jem_recording *recording);
+
 /* Writes streams.json and settles the batches that waited for it: 0 or negative errno. */
 int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms);
 
@@ -23,10 +32,8 @@ void jem_recording_note_history(struct jem_recording *recording, uint64_t now_ms
 /* Makes the model, from what is in the folder: 0, -ENOMEM. */
 int jem_recording_make_model(struct jem_recording *recording);
 
-/* Keeps the folder within its bound (budget.c). */
+/* Keeps the folder within its bound (budget.c). As jem_recording_save, and calls it. */
 void jem_recording_keep_budget(struct jem_recording *recording, uint64_t now_ms);
-/* Sets who is told when segments leave. */
-void jem_recording_watch_budget(struct jem_recording *recording);
 
 /* Tells a record to what is derived from it: job.log, metrics.csv, prmon's files, model. */
 void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, const char *node,

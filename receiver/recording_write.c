@@ -27,29 +27,44 @@ static void count_outcome(struct jem_receiver_stats *stats, const struct jem_tic
 	}
 }
 
-/* The list is taken first: a callback may bring in the next message. */
-static void settle(struct jem_recording *recording, struct jem_tickets *tickets, bool is_written)
+static struct jem_tickets take(struct jem_tickets *tickets)
 {
-	struct jem_recording_common *common = recording->common;
 	struct jem_tickets taken = *tickets;
-	bool is_kept = taken.cap <= 1024; /* the usual case: the memory is used again */
 
 	*tickets = (struct jem_tickets){ 0 };
-	/* From the last to the first: each is the highest of its stream when it is taken back. */
-	for (size_t i = taken.count; i-- > 0 && !is_written;)
-		if (taken.at[i].is_new) {
-			jem_stream_unsee(taken.at[i].stream, &taken.at[i].mark);
-			taken.at[i].stream->records -= taken.at[i].lines;
+	return taken;
+}
+
+/* From the last to the first: each is the highest of its stream when it is taken back. */
+static void unsee(const struct jem_tickets *tickets)
+{
+	for (size_t i = tickets->count; i-- > 0;)
+		if (tickets->at[i].is_new) {
+			jem_stream_unsee(tickets->at[i].stream, &tickets->at[i].mark);
+			tickets->at[i].stream->records -= tickets->at[i].lines;
 		}
-	for (size_t i = 0; i < taken.count; i++) {
-		count_outcome(&common->stats, &taken.at[i], is_written);
-		common->on_settle(common->arg, taken.at[i].ticket,
+}
+
+/* Of tickets that were taken and, if they are not written, unseen. */
+static void settle(struct jem_recording *recording, const struct jem_tickets *taken,
+		   bool is_written)
+{
+	struct jem_recording_common *common = recording->common;
+
+	for (size_t i = 0; i < taken->count; i++) {
+		count_outcome(&common->stats, &taken->at[i], is_written);
+		common->on_settle(common->arg, taken->at[i].ticket,
 				  is_written ? JEM_OUTCOME_ACCEPTED : JEM_OUTCOME_RELEASED);
 	}
-	if (is_kept && !tickets->at)
-		*tickets = (struct jem_tickets){ .at = taken.at, .cap = taken.cap };
+}
+
+/* The usual case: the memory is used again. */
+static void give_back(struct jem_tickets *home, struct jem_tickets *taken)
+{
+	if (taken->cap && taken->cap <= 1024 && !home->at)
+		*home = (struct jem_tickets){ .at = taken->at, .cap = taken->cap };
 	else
-		free(taken.at);
+		free(taken->at);
 }
 
 /* Joining */
@@ -163,7 +178,8 @@ static bool wants_checkpoint(const struct jem_recording *recording, uint64_t now
 {
 	if (!recording->is_changed)
 		return false;
-	return recording->wants_checkpoint || recording->parts.file.size > JEM_PARTS_BYTES ||
+	return recording->wants_checkpoint ||
+	       recording->parts.file.size > recording->parts.max_bytes ||
 	       (recording->noted.count && now_ms - recording->noted_ms >= 1000) ||
 	       now_ms - recording->checkpoint_ms >= JEM_CHECKPOINT_MS;
 }
@@ -175,6 +191,64 @@ static void note_parts(struct jem_recording *recording)
 		return;
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
 		recording->parts_from[kind] = jem_data_file_place(&recording->files[kind]);
+}
+
+/* What is made from data/ and not settled by anything: job.log, metrics.csv, prmon.txt. */
+static void write_derived(struct jem_recording *recording, bool is_all, uint64_t now_ms)
+{
+	unsigned files = recording->common->files;
+
+	if (files & JEM_FILE_LOG)
+		jem_job_log_emit(&recording->log, recording->folder, now_ms, false);
+	if (files & JEM_FILE_METRICS)
+		jem_metrics_csv_write(&recording->csv, recording->folder, is_all);
+	if (files & JEM_FILE_PRMON)
+		jem_job_prmon_write(&recording->prmon, recording->folder);
+}
+
+/* Usually a tick writes these; in a flood that would be much at a time. */
+static void write_crowded(struct jem_recording *recording, uint64_t now_ms)
+{
+	if (jem_job_log_is_crowded(&recording->log) ||
+	    recording->csv.file.pending.len > recording->common->write_bytes ||
+	    recording->prmon.file.pending.len > recording->common->write_bytes)
+		write_derived(recording, false, now_ms);
+}
+
+/*
+ * Settles what was written and what was not. Callbacks may bring in the next batches, which are seen
+ * but not written: so the lists are taken, and streams.json is written, before the first of them.
+ */
+static void end_write(struct jem_recording *recording, int status, uint32_t failed, uint64_t now_ms)
+{
+	struct jem_tickets taken[JEM_KIND_COUNT];
+	struct jem_tickets noted = { 0 };
+	int saved = 0;
+
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
+		taken[kind] = take(&recording->written[kind]);
+		if (failed & 1u << kind)
+			unsee(&taken[kind]);
+	}
+	/* A part that was lost with a failed write is unseen with its batch. */
+	if (status < 0) {
+		noted = take(&recording->noted);
+		unsee(&noted);
+	} else {
+		if (wants_checkpoint(recording, now_ms)) {
+			saved = jem_recording_save(recording, now_ms);
+			noted = take(&recording->noted);
+			if (saved < 0)
+				unsee(&noted);
+		}
+		jem_recording_keep_budget(recording, now_ms);
+	}
+	settle(recording, &noted, status == 0 && saved == 0);
+	give_back(&recording->noted, &noted);
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
+		settle(recording, &taken[kind], !(failed & 1u << kind));
+		give_back(&recording->written[kind], &taken[kind]);
+	}
 }
 
 int jem_recording_write(struct jem_recording *recording, uint64_t now_ms)
@@ -196,14 +270,9 @@ int jem_recording_write(struct jem_recording *recording, uint64_t now_ms)
 	jem_job_prmon_commit(&recording->prmon, !(failed & 1u << JEM_KIND_metric));
 	if (!failed)
 		note_success(recording);
-	/* A part that was lost with a failed write is unseen with its batch. */
-	if (status < 0)
-		settle(recording, &recording->noted, false);
-	if (status == 0 && wants_checkpoint(recording, now_ms))
-		jem_recording_checkpoint(recording, now_ms);
-	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
-		if (recording->written[kind].count)
-			settle(recording, &recording->written[kind], !(failed & 1u << kind));
+	if (status == 0)
+		write_crowded(recording, now_ms);
+	end_write(recording, status, failed, now_ms);
 	return failed ? -EIO : 0;
 }
 
@@ -247,7 +316,8 @@ static void fill_checkpoint(struct jem_recording *recording, struct jem_checkpoi
 	*ret = (struct jem_checkpoint){
 		.job_log = jem_data_file_place(&recording->log.file),
 		.job_log_us = recording->log.emitted_us,
-		.metrics_csv_bytes = recording->csv.file.size,
+		.metrics_csv = jem_data_file_place(&recording->csv.file),
+		.metric_thinned = recording->files[JEM_KIND_metric].thinned,
 		.prmon = jem_job_prmon_state(&recording->prmon),
 	};
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
@@ -281,20 +351,23 @@ static bool has_doubts(const struct jem_recording *recording)
 	return false;
 }
 
-int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms)
+bool jem_recording_is_settled(const struct jem_recording *recording)
+{
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
+		if (recording->written[kind].count)
+			return false;
+	return !recording->parts.file.pending.len;
+}
+
+int jem_recording_save(struct jem_recording *recording, uint64_t now_ms)
 {
 	struct jem_checkpoint checkpoint;
 	int status = jem_recording_resume(recording);
 
 	if (status == 0) {
-		if (recording->common->files & JEM_FILE_LOG)
-			jem_job_log_emit(&recording->log, recording->folder, now_ms, false);
-		if (recording->common->files & JEM_FILE_METRICS)
-			jem_metrics_csv_write(&recording->csv, recording->folder, true);
-		if (recording->common->files & JEM_FILE_PRMON) {
-			jem_job_prmon_write(&recording->prmon, recording->folder);
+		write_derived(recording, true, now_ms);
+		if (recording->common->files & JEM_FILE_PRMON)
 			jem_job_prmon_save(&recording->prmon, recording->folder);
-		}
 		settle_doubts(recording);
 		fill_checkpoint(recording, &checkpoint);
 		status = jem_streams_save(&recording->streams, &checkpoint, &recording->identity,
@@ -304,36 +377,43 @@ int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms)
 	recording->wants_checkpoint = status < 0;
 	if (status < 0) {
 		note_failure(recording, status, now_ms);
-	} else {
-		note_success(recording);
-		recording->is_changed = false;
-		if (!has_doubts(recording))
-			jem_parts_trim(&recording->parts, recording->data);
+		return status;
 	}
-	settle(recording, &recording->noted, status == 0);
+	note_success(recording);
+	recording->is_changed = false;
+	if (!has_doubts(recording))
+		jem_parts_trim(&recording->parts, recording->data);
+	return 0;
+}
+
+int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms)
+{
+	int status = jem_recording_save(recording, now_ms);
+	struct jem_tickets noted = take(&recording->noted);
+
+	if (status < 0)
+		unsee(&noted);
+	settle(recording, &noted, status == 0);
+	give_back(&recording->noted, &noted);
 	return status;
 }
 
 void jem_recording_tick(struct jem_recording *recording, uint64_t now_ms)
 {
-	unsigned files = recording->common->files;
-
 	if (recording->failed_ms && now_ms - recording->failed_ms < JEM_RETRY_MS)
 		return;
 	if (!recording->is_changed && !recording->log.count)
 		return;
 	if (jem_recording_resume(recording) < 0)
 		return;
+	/* What a callback brought in meanwhile is written first, at the end of the pass. */
+	if (!jem_recording_is_settled(recording))
+		return;
 	jem_recording_note_history(recording, now_ms);
-	if (files & JEM_FILE_LOG)
-		jem_job_log_emit(&recording->log, recording->folder, now_ms, false);
-	if (files & JEM_FILE_METRICS)
-		jem_metrics_csv_write(&recording->csv, recording->folder, true);
-	if (files & JEM_FILE_PRMON)
-		jem_job_prmon_write(&recording->prmon, recording->folder);
+	write_derived(recording, true, now_ms);
+	jem_recording_keep_budget(recording, now_ms);
 	if (wants_checkpoint(recording, now_ms))
 		jem_recording_checkpoint(recording, now_ms);
-	jem_recording_keep_budget(recording, now_ms);
 }
 
 void jem_recording_finish(struct jem_recording *recording, uint64_t now_ms)
@@ -342,8 +422,13 @@ void jem_recording_finish(struct jem_recording *recording, uint64_t now_ms)
 	if (recording->folder < 0)
 		return;
 	recording->is_changed |= recording->log.count > 0;
-	if (recording->common->files & JEM_FILE_LOG)
-		jem_job_log_emit(&recording->log, recording->folder, now_ms, true);
+	for (int i = 0; i < 2; i++) { /* what made room is told, and told within the bound */
+		if (recording->common->files & JEM_FILE_LOG)
+			jem_job_log_emit(&recording->log, recording->folder, now_ms, true);
+		if (!jem_recording_is_settled(recording))
+			return;
+		jem_recording_keep_budget(recording, now_ms);
+	}
 	if (recording->is_changed || recording->noted.count)
 		jem_recording_checkpoint(recording, now_ms);
 }

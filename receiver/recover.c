@@ -137,6 +137,9 @@ static int recover_kind(struct recovery *recovery, enum jem_kind kind)
 	uint32_t segment = recovery->checkpoint.from[kind].segment;
 	int status = jem_data_file_scan(file, recovery->recording->data);
 
+	jem_data_file_resume_at(file, recovery->checkpoint.at[kind].segment);
+	if (kind == JEM_KIND_metric && recovery->checkpoint.metric_thinned > file->thinned)
+		file->thinned = recovery->checkpoint.metric_thinned;
 	recovery->last = NULL;
 	if (segment < file->oldest)
 		segment = file->oldest;
@@ -145,16 +148,62 @@ static int recover_kind(struct recovery *recovery, enum jem_kind kind)
 	return status;
 }
 
-/* What stands behind the checkpoint was derived from lines that are shown again. */
+/* The time of the oldest sample in data/; UINT64_MAX: there is none. */
+static int find_oldest_sample(struct recovery *recovery, uint64_t *ret)
+{
+	struct jem_recording *recording = recovery->recording;
+	struct jem_data_file *file = &recording->files[JEM_KIND_metric];
+	int status = jem_data_file_scan(file, recording->data);
+
+	*ret = UINT64_MAX;
+	for (uint32_t segment = file->oldest; status == 0 && segment <= file->current; segment++) {
+		auto_lines struct jem_lines *lines = NULL;
+		struct jem_data_line line;
+		const char *text;
+		size_t len;
+		char name[64];
+
+		jem_data_file_name(file, recording->data, segment, name);
+		if (!*name || jem_lines_open(recording->data, name, 0, &lines) < 0)
+			continue;
+		while (jem_lines_next(lines, &text, &len) > 0)
+			if (jem_data_line_read(text, len, &line) == 0 && line.t_us < *ret)
+				*ret = line.t_us;
+	}
+	return status;
+}
+
+/*
+ * What stands behind the checkpoint was derived from lines that are shown again. Without one all of
+ * data/ is shown: rows of metrics.csv are kept only where data/ has made room for later records.
+ */
+static int recover_csv(struct recovery *recovery, bool has_checkpoint)
+{
+	struct jem_recording *recording = recovery->recording;
+	uint64_t from_us;
+	int status = jem_data_file_scan(&recording->csv.file, recording->folder);
+
+	if (status == 0 && has_checkpoint) {
+		status = jem_data_file_cut_back(&recording->csv.file, recording->folder,
+						recovery->checkpoint.metrics_csv);
+	} else if (status == 0) {
+		status = find_oldest_sample(recovery, &from_us);
+		if (status == 0)
+			status = jem_metrics_csv_rebuild(&recording->csv, recording->folder,
+							 from_us);
+	}
+	jem_data_file_suspend(&recording->csv.file); /* its header is checked when it is opened */
+	return status;
+}
+
 static int recover_derived(struct recovery *recovery, bool has_checkpoint)
 {
 	struct jem_recording *recording = recovery->recording;
-	const struct jem_data_place *place = &recovery->checkpoint.job_log;
 	struct jem_job_log *log = &recording->log;
 	int status = jem_data_file_scan(&log->file, recording->folder);
 
 	if (status == 0)
-		status = jem_data_file_scan(&recording->csv.file, recording->folder);
+		status = recover_csv(recovery, has_checkpoint);
 	if (status == 0)
 		status = jem_job_prmon_recover(&recording->prmon, &recovery->checkpoint.prmon,
 					       recording->folder);
@@ -162,13 +211,7 @@ static int recover_derived(struct recovery *recovery, bool has_checkpoint)
 	log->emitted_us = recovery->checkpoint.job_log_us;
 	if (status < 0 || !has_checkpoint)
 		return status;
-	if (place->segment == log->file.current && place->bytes < log->file.size)
-		status = jem_data_file_cut(&log->file, recording->folder, place->bytes);
-	if (status == 0 && recovery->checkpoint.metrics_csv_bytes < recording->csv.file.size)
-		status = jem_data_file_cut(&recording->csv.file, recording->folder,
-					   recovery->checkpoint.metrics_csv_bytes);
-	jem_data_file_suspend(&recording->csv.file); /* its header is checked when it is opened */
-	return status;
+	return jem_data_file_cut_back(&log->file, recording->folder, recovery->checkpoint.job_log);
 }
 
 static int load_streams(struct recovery *recovery, bool *has_checkpoint, struct jem_err *err)

@@ -137,6 +137,7 @@ void jem_stream_deinit(struct jem_stream *stream)
 {
 	jem_ranges_deinit(&stream->missing);
 	jem_ranges_deinit(&stream->evicted);
+	jem_ranges_deinit(&stream->thinned);
 	jem_ranges_deinit(&stream->doubtful);
 }
 

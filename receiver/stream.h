@@ -57,6 +57,8 @@ struct jem_stream {
 	uint64_t duplicates;       /* batches that came again */
 	struct jem_ranges evicted; /* batches removed again to keep the folder within its bound */
 	uint64_t records_evicted;
+	struct jem_ranges thinned; /* batches whose records of processes were removed for that */
+	uint64_t records_thinned;
 	uint64_t dropped[JEM_CAUSE_COUNT]; /* by the daemon, as the latest head says */
 	bool is_final;
 	/* After a crash: of this batch only the lines before `resume_i` are in data/, for sure. */

@@ -115,6 +115,10 @@ static void put_state(struct jem_json *json, const struct jem_stream *stream)
 	put_u64(json, "received", stream->received);
 	if (stream->missing.given_up)
 		put_u64(json, "missing_given_up", stream->missing.given_up);
+	if (stream->evicted.given_up)
+		put_u64(json, "evicted_given_up", stream->evicted.given_up);
+	if (stream->thinned.given_up)
+		put_u64(json, "thinned_given_up", stream->thinned.given_up);
 	if (stream->doubtful.count)
 		put_ranges(json, "doubtful", &stream->doubtful);
 	if (stream->is_resuming)
@@ -144,6 +148,10 @@ static void put_stream(struct jem_json *json, const struct jem_stream *stream,
 	put_dropped(json, stream);
 	put_ranges(json, "evicted", &stream->evicted);
 	put_u64(json, "records_evicted", stream->records_evicted);
+	if (stream->records_thinned) {
+		put_ranges(json, "thinned", &stream->thinned);
+		put_u64(json, "records_thinned", stream->records_thinned);
+	}
 	jem_json_key(json, "final");
 	jem_json_bool(json, stream->is_final);
 	put_state(json, stream);
@@ -181,7 +189,10 @@ static void put_checkpoint(struct jem_json *json, const struct jem_checkpoint *c
 		    (uint64_t[]){ checkpoint->job_log.segment, checkpoint->job_log.bytes,
 				  checkpoint->job_log_us },
 		    3);
-	put_u64(json, "metrics_csv", checkpoint->metrics_csv_bytes);
+	put_numbers(json, "metrics_csv",
+		    (uint64_t[]){ checkpoint->metrics_csv.segment, checkpoint->metrics_csv.bytes },
+		    2);
+	put_u64(json, "metric_thinned", checkpoint->metric_thinned);
 	if (checkpoint->prmon.prmon.samples || *checkpoint->prmon.hardware.model) {
 		jem_json_key(json, "prmon");
 		jem_prmon_state_put(&checkpoint->prmon, json);
@@ -300,6 +311,8 @@ static void get_state(struct reader *reader, uint32_t object, struct jem_stream 
 	stream->join_record = get_u64(reader, object, "first_record");
 	stream->received = get_u64(reader, object, "received");
 	stream->missing.given_up = get_u64(reader, object, "missing_given_up");
+	stream->evicted.given_up = get_u64(reader, object, "evicted_given_up");
+	stream->thinned.given_up = get_u64(reader, object, "thinned_given_up");
 	get_ranges(reader, object, "doubtful", &stream->doubtful);
 	get_numbers(reader, resuming, pair, 2);
 	stream->is_resuming = resuming != 0;
@@ -341,6 +354,8 @@ static void get_stream(struct reader *reader, uint32_t object, struct jem_stream
 	stream->records_evicted = get_u64(reader, object, "records_evicted");
 	get_ranges(reader, object, "missing", &stream->missing);
 	get_ranges(reader, object, "evicted", &stream->evicted);
+	stream->records_thinned = get_u64(reader, object, "records_thinned");
+	get_ranges(reader, object, "thinned", &stream->thinned);
 	get_dropped(reader, object, stream);
 	if (final)
 		jem_json_get_bool(&reader->doc, final, &stream->is_final);
@@ -360,7 +375,9 @@ static void get_checkpoint(struct reader *reader, uint32_t object, struct jem_ch
 	get_numbers(reader, jem_json_member(&reader->doc, object, "job_log"), numbers, 3);
 	ret->job_log = (struct jem_data_place){ (uint32_t)numbers[0], numbers[1] };
 	ret->job_log_us = numbers[2];
-	ret->metrics_csv_bytes = get_u64(reader, object, "metrics_csv");
+	get_numbers(reader, jem_json_member(&reader->doc, object, "metrics_csv"), numbers, 2);
+	ret->metrics_csv = (struct jem_data_place){ (uint32_t)numbers[0], numbers[1] };
+	ret->metric_thinned = (uint32_t)get_u64(reader, object, "metric_thinned");
 	jem_prmon_state_get(&reader->doc, jem_json_member(&reader->doc, object, "prmon"),
 			    &ret->prmon);
 }

@@ -22,7 +22,8 @@ struct jem_checkpoint {
 	struct jem_data_place from[JEM_KIND_COUNT]; /* lines before are in job.log */
 	struct jem_data_place job_log;              /* job.log was written up to here */
 	uint64_t job_log_us;                        /* and up to this time of records */
-	uint64_t metrics_csv_bytes;
+	struct jem_data_place metrics_csv;          /* as job_log */
+	uint32_t metric_thinned; /* segments below have no records of processes */
 	struct jem_prmon_state prmon;
 };
 

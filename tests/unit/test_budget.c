@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bound on a job's folder under floods of every kind: it holds after every pass, and what went
+ * is named in streams.json to the batch, also when the receiver is killed meanwhile.
+ */
+#include "common/cleanup.h"
+#include "receiver/replay.h"
+#include "receiver/streams_file.h"
+#include "tests/unit/check.h"
+#include "tests/unit/feeder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	BATCHES = 1000,
+	RECORDS = 20, /* of a batch */
+	TEXT = 500,   /* bytes of a record: 10 MB in all, ten times the bound */
+	BOUND = 1 << 20,
+};
+
+static struct feeder feeder;
+
+static void make_records(enum jem_kind kind, uint64_t seq, struct jem_buf *buf)
+{
+	uint32_t random = (uint32_t)seq * 2654435761u + 1;
+
+	for (int i = 0; i < RECORDS; i++) {
+		jem_buf_printf(buf, "%s{\"dt_ns\":%d,", i ? "," : "", i * 1000);
+		if (kind == JEM_KIND_metric)
+			jem_buf_printf(buf,
+				       "\"scope\":\"%s\",\"pid\":%d,\"values\":{\"rss_bytes\":%d},",
+				       i % 4 ? "process" : "job", i, i);
+		jem_buf_printf(buf, "\"%s\":\"r %" PRIu64 ".%d ",
+			       kind == JEM_KIND_status ? "state" : "text", seq, i);
+		for (int c = 0; c < TEXT; c++) { /* that zstd makes little of */
+			random = random * 1664525 + 1013904223;
+			jem_buf_add_char(buf, "0123456789abcdefghijklmnopqrstuv"[random >> 27]);
+		}
+		jem_buf_add_str(buf, "\"}");
+	}
+}
+
+static void send_batch(enum jem_kind kind, uint64_t seq)
+{
+	struct jem_head head = feeder_head(kind, seq, seq * RECORDS, RECORDS);
+	struct jem_buf records;
+
+	jem_buf_init(&records, 0);
+	make_records(kind, seq, &records);
+	feeder_send(&feeder, &head, jem_buf_cstr(&records));
+	jem_buf_deinit(&records);
+}
+
+static uint64_t folder_bytes(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	uint64_t bytes = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		char name[900];
+		struct stat st;
+
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		if (entry->d_name[0] == '.' || lstat(name, &st) < 0)
+			continue;
+		bytes += S_ISDIR(st.st_mode) ? folder_bytes(name) : (uint64_t)st.st_size;
+	}
+	if (dir)
+		closedir(dir);
+	return bytes;
+}
+
+static void check_bound(void)
+{
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/site/user/job", feeder.out);
+	CHECK_LE(folder_bytes(path), BOUND);
+}
+
+static int open_folder(const char *name)
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/site/user/job/%s", feeder.out, name);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK_OK(fd);
+	return fd;
+}
+
+static void count_data(enum jem_kind kind, uint8_t *counts, uint64_t *records)
+{
+	auto_close int data = open_folder("data");
+	auto_replay struct jem_replay *replay = NULL;
+	struct jem_replay_record record;
+
+	CHECK_OK(jem_replay_open(data, 1u << kind, 0, &replay));
+	while (jem_replay_next(replay, &record) > 0) {
+		CHECK(record.at.seq < BATCHES && record.at.i < RECORDS);
+		counts[record.at.seq * RECORDS + record.at.i]++;
+		++*records;
+	}
+	CHECK_EQ(jem_replay_damaged(replay), 0);
+}
+
+/* A record is in data/ once, or not at all and its batch is named */
+static void check_account(enum jem_kind kind, bool is_counted)
+{
+	static uint8_t counts[BATCHES * RECORDS];
+	auto_close int folder = open_folder(".");
+	struct jem_streams streams = { 0 };
+	struct jem_checkpoint checkpoint;
+	struct jem_identity identity;
+	const struct jem_stream *stream;
+	struct jem_err err;
+	uint64_t records = 0;
+
+	memset(counts, 0, sizeof(counts));
+	count_data(kind, counts, &records);
+	CHECK_OK(jem_streams_load(&streams, &checkpoint, &identity, folder, &err));
+	stream = jem_streams_find(&streams, "0123456789abcdef", kind);
+	CHECK(stream);
+	CHECK_EQ(stream->missing.count, 0);
+	CHECK_EQ(stream->batches, BATCHES);
+	CHECK(stream->evicted.count + stream->thinned.count > 0);
+	for (uint64_t seq = 0; seq < BATCHES; seq++)
+		for (uint64_t i = 0; i < RECORDS; i++) {
+			bool is_process = kind == JEM_KIND_metric && i % 4;
+			bool is_named = jem_ranges_contain(&stream->evicted, seq) ||
+					(is_process && jem_ranges_contain(&stream->thinned, seq));
+
+			if (counts[seq * RECORDS + i] != !is_named)
+				check_fail(__FILE__, __LINE__,
+					   "record %d.%d is %d times there and %s named", (int)seq,
+					   (int)i, counts[seq * RECORDS + i],
+					   is_named ? "is" : "is not");
+		}
+	if (is_counted)
+		CHECK_EQ(records + stream->records_evicted + stream->records_thinned,
+			 BATCHES * RECORDS);
+	CHECK_EQ(counts[BATCHES * RECORDS - RECORDS], 1);
+	jem_streams_deinit(&streams);
+}
+
+static void flood(enum jem_kind kind, const char *files)
+{
+	feeder_init(&feeder);
+	feeder_set(&feeder, "report", "max_bytes", "1MiB");
+	if (files)
+		feeder_set(&feeder, "receiver", "files", files);
+	feeder_open(&feeder);
+	for (uint64_t seq = 0; seq < BATCHES; seq++) {
+		send_batch(kind, seq);
+		if (seq % 3 == 2) {
+			feeder_pass(&feeder);
+			check_bound();
+		}
+	}
+	feeder_close(&feeder);
+	check_bound();
+	check_account(kind, true);
+}
+
+CASE(holds_under_a_flood_of_status_records)
+{
+	flood(JEM_KIND_status, NULL);
+	feeder_deinit(&feeder);
+}
+
+CASE(holds_under_a_flood_of_alerts)
+{
+	flood(JEM_KIND_alert, NULL);
+	feeder_deinit(&feeder);
+}
+
+CASE(holds_under_a_flood_of_log_lines)
+{
+	char *text;
+
+	flood(JEM_KIND_log, NULL);
+	text = feeder_read(&feeder, "job.log");
+	CHECK_CONTAINS(text, "gap: the beginning of job.log was removed");
+	free(text);
+	feeder_deinit(&feeder);
+}
+
+CASE(holds_under_a_flood_of_samples)
+{
+	flood(JEM_KIND_metric, NULL);
+	feeder_deinit(&feeder);
+}
+
+CASE(holds_under_a_flood_of_script_lines)
+{
+	flood(JEM_KIND_script, "data");
+	feeder_deinit(&feeder);
+}
+
+/* Two kinds at a time: what is asked for most stays as long as there is anything else. */
+CASE(removes_script_lines_before_status)
+{
+	struct jem_streams streams = { 0 };
+	struct jem_checkpoint checkpoint;
+	struct jem_identity identity;
+	struct jem_err err;
+	int folder;
+
+	feeder_init(&feeder);
+	feeder_set(&feeder, "report", "max_bytes", "1MiB");
+	feeder_set(&feeder, "receiver", "files", "data");
+	feeder_open(&feeder);
+	for (uint64_t seq = 0; seq < BATCHES; seq++) {
+		if (seq < 20)
+			send_batch(JEM_KIND_status, seq);
+		send_batch(JEM_KIND_script, seq);
+		feeder_pass(&feeder);
+	}
+	feeder_close(&feeder);
+	folder = open_folder(".");
+	CHECK_OK(jem_streams_load(&streams, &checkpoint, &identity, folder, &err));
+	close(folder);
+	CHECK_EQ(jem_streams_find(&streams, "0123456789abcdef", JEM_KIND_status)->evicted.count, 0);
+	check_account(JEM_KIND_script, true);
+	jem_streams_deinit(&streams);
+	feeder_deinit(&feeder);
+}
+
+/* Parts of records that never become whole are given up, and that is told. */
+CASE(holds_under_a_flood_of_parts)
+{
+	char *text;
+
+	feeder_init(&feeder);
+	feeder_set(&feeder, "report", "max_bytes", "1MiB");
+	feeder_open(&feeder);
+	for (uint64_t seq = 0; seq < BATCHES; seq++) {
+		struct jem_head head = feeder_head(JEM_KIND_log, seq, seq * 2, 1);
+		struct jem_buf records;
+
+		jem_buf_init(&records, 0);
+		jem_buf_add_str(&records, "{\"dt_ns\":0,\"part\":0,\"parts\":2,\"json\":\"");
+		for (int c = 0; c < 8000; c++)
+			jem_buf_add_char(&records, 'x');
+		jem_buf_add_str(&records, "\"}");
+		feeder_send(&feeder, &head, jem_buf_cstr(&records));
+		jem_buf_deinit(&records);
+		feeder_pass(&feeder);
+		check_bound();
+	}
+	feeder_close(&feeder);
+	check_bound();
+	text = feeder_read(&feeder, "job.log");
+	CHECK_CONTAINS(text, "records of which not all parts came");
+	free(text);
+	feeder_deinit(&feeder);
+}
+
+/* Killed at random points of its processor time; what is not settled is sent again. */
+
+struct shared {
+	uint8_t is_settled[BATCHES];
+	uint32_t random;
+};
+
+static struct shared *shared;
+static uint64_t batch_of[FEEDER_TICKETS];
+
+static uint32_t random_below(uint32_t bound)
+{
+	shared->random = shared->random * 1664525 + 1013904223;
+	return (shared->random >> 8) % bound;
+}
+
+static bool note_outcomes(void)
+{
+	bool is_all = true;
+
+	for (uint64_t ticket = 0; ticket < feeder.next_ticket; ticket++)
+		if (feeder.settled[ticket])
+			shared->is_settled[batch_of[ticket]] = 1;
+	for (int seq = 0; seq < BATCHES; seq++)
+		is_all &= shared->is_settled[seq];
+	return is_all;
+}
+
+static void arm_kill(uint32_t micros)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+	struct itimerspec when = { .it_value = { 0, (long)micros * 1000 } };
+	timer_t timer;
+
+	CHECK_OK(timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer));
+	CHECK_OK(timer_settime(timer, 0, &when, NULL));
+}
+
+static bool live(bool is_killed)
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK_OK(pid);
+	if (pid) {
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
+		return WIFEXITED(status);
+	}
+	close(STDERR_FILENO); /* it tells how it goes on, every time */
+	CHECK_EQ(open("/dev/null", O_WRONLY), STDERR_FILENO);
+	if (is_killed)
+		arm_kill(500 + random_below(30000));
+	feeder_open(&feeder);
+	for (uint64_t seq = 0; seq < BATCHES; seq++) {
+		if (shared->is_settled[seq])
+			continue;
+		batch_of[feeder.next_ticket] = seq;
+		send_batch(JEM_KIND_log, seq);
+		if (!random_below(3)) {
+			feeder_pass(&feeder);
+			note_outcomes();
+		}
+	}
+	do {
+		uv_run(&feeder.loop, UV_RUN_ONCE);
+	} while (!note_outcomes());
+	feeder_close(&feeder);
+	_exit(0);
+}
+
+CASE(names_every_gap_whenever_it_is_killed)
+{
+	const char *seed = getenv("JEM_TEST_SEED");
+	int kills = getenv("JEM_TEST_LONG") ? 300 : 30;
+	int killed = 0;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	CHECK(shared != MAP_FAILED);
+	feeder_init(&feeder);
+	feeder_set(&feeder, "report", "max_bytes", "1MiB");
+	shared->random = seed ? (uint32_t)strtoul(seed, NULL, 10) : (uint32_t)time(NULL);
+	printf("# JEM_TEST_SEED=%" PRIu32 "\n", shared->random);
+	for (; killed < kills && !live(true); killed++)
+		;
+	while (!live(false))
+		;
+	printf("# killed %d times\n", killed);
+	fflush(stdout);
+	check_bound();
+	check_account(JEM_KIND_log, false);
+	feeder_deinit(&feeder);
+	munmap(shared, sizeof(*shared));
+}
+
+TESTS(T(holds_under_a_flood_of_status_records), T(holds_under_a_flood_of_alerts),
+      T(holds_under_a_flood_of_log_lines), T(holds_under_a_flood_of_samples),
+      T(holds_under_a_flood_of_script_lines), T(removes_script_lines_before_status),
+      T(holds_under_a_flood_of_parts), T(names_every_gap_whenever_it_is_killed))
