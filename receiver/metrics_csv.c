@@ -179,20 +179,43 @@ static int begin_file(struct jem_metrics_csv *csv, int folder)
 	return status;
 }
 
+struct rebuild {
+	uint64_t from_us;
+	char node[JEM_NAME_MAX + 1]; /* of the rows so far */
+	bool has_nodes;              /* more than one */
+};
+
+/* "seconds.micros,node,": false when a row does not begin like one of ours. */
+static bool read_row(struct rebuild *rebuild, const char *line, size_t len, uint64_t *t_us)
+{
+	char text[32 + JEM_NAME_MAX];
+	char node[JEM_NAME_MAX + 1] = "";
+	uint64_t seconds = 0;
+	uint64_t micros = 0;
+	int n = 0;
+
+	snprintf(text, sizeof(text), "%.*s", len < sizeof(text) ? (int)len : (int)sizeof(text) - 1,
+		 line);
+	if (sscanf(text, "%" SCNu64 ".%6" SCNu64 ",%n", &seconds, &micros, &n) != 2 || !n)
+		return false;
+	*t_us = seconds * 1000000 + micros;
+	sscanf(text + n, "%48[A-Za-z0-9_-],", node);
+	if (*node && *rebuild->node && strcmp(rebuild->node, node))
+		rebuild->has_nodes = true;
+	if (*node)
+		strcpy(rebuild->node, node);
+	return true;
+}
+
 /* The header, and rows before the time. */
 static bool is_before(void *arg, const char *line, size_t len)
 {
-	const uint64_t *from_us = arg;
-	uint64_t seconds = 0;
-	uint64_t micros = 0;
-	char text[32];
+	struct rebuild *rebuild = arg;
+	uint64_t t_us;
 
 	if (!len || line[0] < '0' || line[0] > '9')
 		return true;
-	snprintf(text, sizeof(text), "%.*s", len < 31 ? (int)len : 31, line);
-	if (sscanf(text, "%" SCNu64 ".%6" SCNu64, &seconds, &micros) != 2)
-		return false; /* none of ours */
-	return seconds * 1000000 + micros < *from_us;
+	return read_row(rebuild, line, len, &t_us) && t_us < rebuild->from_us;
 }
 
 /* A row that was cut short would stand in the middle of the file. */
@@ -210,11 +233,14 @@ static int cut_torn_row(struct jem_metrics_csv *csv, int folder)
 	return status;
 }
 
-int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t from_us)
+int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t from_us,
+			    char node[JEM_NAME_MAX + 1])
 {
+	struct rebuild rebuild = { .from_us = from_us };
 	struct jem_data_file *file = &csv->file;
 	int status = cut_torn_row(csv, folder);
 
+	*node = '\0';
 	if (status < 0 || from_us == UINT64_MAX)
 		return status;
 	status = jem_data_file_finish(file, folder);
@@ -224,7 +250,7 @@ int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t fr
 		char name[64];
 
 		jem_data_file_name(file, folder, segment, name);
-		left_out = *name ? jem_pack_filter(folder, name, is_before, &from_us, &kept) : 0;
+		left_out = *name ? jem_pack_filter(folder, name, is_before, &rebuild, &kept) : 0;
 		if (left_out < 0)
 			status = (int)left_out;
 		else if (left_out && kept > 1) /* than the header */
@@ -234,6 +260,8 @@ int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t fr
 		if (left_out > 0 && kept <= 1 && unlinkat(folder, name, 0) < 0)
 			status = -errno;
 	}
+	if (!rebuild.has_nodes)
+		strcpy(node, rebuild.node);
 	return status < 0 ? status : jem_data_file_scan(file, folder);
 }
 

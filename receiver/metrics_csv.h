@@ -49,9 +49,11 @@ void jem_metrics_csv_add(struct jem_metrics_csv *csv, const char *node, uint64_t
 
 /*
  * After a crash, where nobody knows what was written: leaves the rows before `from_us`, from which
- * time on all will be added again. 0 or negative errno.
+ * time on all will be added again. `node` is of all rows that were there, "" where they tell none or
+ * several. 0 or negative errno.
  */
-int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t from_us);
+int jem_metrics_csv_rebuild(struct jem_metrics_csv *csv, int folder, uint64_t from_us,
+			    char node[JEM_NAME_MAX + 1]);
 
 /* Writes whole rows, or all: 0, or negative errno (the rows are left out). */
 int jem_metrics_csv_write(struct jem_metrics_csv *csv, int folder, bool is_all);

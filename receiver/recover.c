@@ -17,7 +17,8 @@ struct recovery {
 	struct jem_json_doc doc;
 	bool is_log_known; /* up to where job.log reaches */
 	uint64_t now_ms;
-	uint64_t found; /* lines that streams.json did not know of */
+	char node[JEM_NAME_MAX + 1]; /* of what streams.json would name, "": not known */
+	uint64_t found;              /* lines that streams.json did not know of */
 	uint64_t damaged;
 	struct jem_stream *last; /* of the last line found in the file being read */
 };
@@ -45,7 +46,7 @@ static void derive(struct recovery *recovery, enum jem_kind kind, const struct j
 {
 	struct jem_recording *recording = recovery->recording;
 	const struct jem_stream *stream = jem_streams_find(&recording->streams, line->epoch, kind);
-	const char *node = stream ? stream->node : "";
+	const char *node = stream && *stream->node ? stream->node : recovery->node;
 	bool is_log_lacking =
 		recovery->is_log_known && line->t_us > recovery->checkpoint.job_log_us;
 
@@ -190,8 +191,10 @@ static int recover_csv(struct recovery *recovery, bool has_checkpoint)
 		status = find_oldest_sample(recovery, &from_us);
 		if (status == 0)
 			status = jem_metrics_csv_rebuild(&recording->csv, recording->folder,
-							 from_us);
+							 from_us, recovery->node);
 	}
+	if (!*recording->node)
+		strcpy(recording->node, recovery->node);
 	jem_data_file_suspend(&recording->csv.file); /* its header is checked when it is opened */
 	return status;
 }

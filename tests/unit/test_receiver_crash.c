@@ -2,7 +2,8 @@
 /*
  * Kills a receiver at random points of its processor time, again and again, while a sender sends
  * whatever is not settled, as a publisher does. In the end every record is in data/ and job.log
- * exactly once. The seed is printed; JEM_TEST_SEED gives it, JEM_TEST_LONG kills 300 times.
+ * exactly once, and every sample has one row of metrics.csv, even where streams.json is removed after
+ * the kill. The seed is printed; JEM_TEST_SEED gives it, JEM_TEST_LONG kills 300 times.
  */
 #include "common/cleanup.h"
 #include "receiver/lines.h"
@@ -35,6 +36,7 @@ static struct shared *shared;
 static uint64_t batch_of[FEEDER_TICKETS];
 static struct feeder feeder;
 static int torn;
+static bool is_sampling; /* samples are sent instead of lines */
 
 static uint32_t random_below(uint32_t bound)
 {
@@ -61,6 +63,8 @@ static bool is_rest(uint64_t seq)
 
 static uint64_t count_records(uint64_t seq)
 {
+	if (is_sampling)
+		return RECORDS;
 	return is_heartbeat(seq) ? 0 : RECORDS + is_split(seq) + is_rest(seq);
 }
 
@@ -87,6 +91,18 @@ static void make_records(uint64_t seq, struct jem_buf *records)
 					 "\"{\\\"dt_ns\\\":0,\\\"text\\\":\\\"\"}");
 }
 
+/* A sample a second, each of a record of the node and one of the job. */
+static void make_samples(uint64_t seq, struct jem_buf *records)
+{
+	for (int i = 0; i < RECORDS; i++)
+		jem_buf_printf(records,
+			       "%s{\"dt_ns\":%" PRIu64 ",\"scope\":\"%s\",\"values\":{\"%s\":%d}}",
+			       i ? "," : "",
+			       (seq * RECORDS / 2 + (uint64_t)i / 2) * 1000000000 +
+				       (uint64_t)(i % 2) * 700000,
+			       i % 2 ? "job" : "node", i % 2 ? "rss_bytes" : "load1", i);
+}
+
 static void send_batch(uint64_t seq)
 {
 	struct jem_buf records;
@@ -95,10 +111,16 @@ static void send_batch(uint64_t seq)
 
 	for (uint64_t i = 0; i < seq; i++)
 		first += count_records(i);
-	head = feeder_head(JEM_KIND_log, seq, first, count_records(seq));
+	head = feeder_head(is_sampling ? JEM_KIND_metric : JEM_KIND_log, seq, first,
+			   count_records(seq));
+	if (is_sampling)
+		head.t0_us = 1700000000000000;
 	head.is_final = seq == BATCHES - 1;
 	jem_buf_init(&records, 0);
-	make_records(seq, &records);
+	if (is_sampling)
+		make_samples(seq, &records);
+	else
+		make_records(seq, &records);
 	batch_of[feeder.next_ticket] = seq;
 	feeder_send(&feeder, &head, jem_buf_cstr(&records));
 	jem_buf_deinit(&records);
@@ -333,4 +355,63 @@ CASE(writes_every_record_once_whenever_it_is_killed)
 	munmap(shared, sizeof(*shared));
 }
 
-TESTS(T(writes_every_record_once_whenever_it_is_killed))
+static void remove_streams(void)
+{
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/site/user/job/streams.json", feeder.out);
+	unlink(path);
+}
+
+static void check_rows(void)
+{
+	static uint8_t counts[BATCHES * RECORDS / 2];
+	char *text = feeder_read(&feeder, "metrics.csv");
+	char *rest = NULL;
+	char *line = text ? strtok_r(text, "\n", &rest) : NULL;
+
+	CHECK(line && !strncmp(line, "t,node,", 7));
+	while ((line = strtok_r(NULL, "\n", &rest))) {
+		char *end;
+		long second = strtol(line, &end, 10) - 1700000000;
+
+		CHECK(second >= 0 && second < BATCHES * RECORDS / 2);
+		/* Only streams.json and the rows themselves tell the node of what is in data/. */
+		CHECK(!strncmp(end, ".000000,node,", 13) || !strncmp(end, ".000000,,", 9));
+		counts[second]++;
+	}
+	for (int i = 0; i < BATCHES * RECORDS / 2; i++)
+		if (counts[i] != 1)
+			check_fail(__FILE__, __LINE__, "sample %d has %d rows", i, counts[i]);
+	free(text);
+}
+
+CASE(writes_every_row_once_without_streams_json)
+{
+	const char *seed = getenv("JEM_TEST_SEED");
+	int kills = getenv("JEM_TEST_LONG") ? 300 : 40;
+	int killed = 0;
+
+	is_sampling = true;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	CHECK(shared != MAP_FAILED);
+	feeder_init(&feeder);
+	shared->random = seed ? (uint32_t)strtoul(seed, NULL, 10) : (uint32_t)time(NULL);
+	printf("# JEM_TEST_SEED=%" PRIu32 "\n", shared->random);
+	for (; killed < kills && !spawn_life(true); killed++)
+		if (random_below(2))
+			remove_streams();
+	remove_streams();
+	while (!spawn_life(false))
+		;
+	printf("# killed %d times\n", killed);
+	fflush(stdout);
+	CHECK_GE(killed, 10);
+	check_rows();
+	feeder_deinit(&feeder);
+	munmap(shared, sizeof(*shared));
+}
+
+TESTS(T(writes_every_record_once_whenever_it_is_killed),
+      T(writes_every_row_once_without_streams_json))
