@@ -16,9 +16,11 @@
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/columns.h"
 #include "common/log.h"
 #include "receiver/data_line.h"
 #include "receiver/folder.h"
+#include "receiver/frames.h"
 #include "receiver/lines.h"
 #include "receiver/recording_internal.h"
 
@@ -207,6 +209,36 @@ static void note_lines(struct jem_recording *recording, enum jem_kind kind, cons
 	}
 }
 
+/* The same of a segment of columns: whole batches. */
+static void note_batches(struct jem_recording *recording, enum jem_kind kind, const char *name,
+			 struct gap *ret)
+{
+	auto_frames struct jem_frames *frames = NULL;
+	struct jem_columns columns;
+	const char *body;
+	size_t len;
+
+	if (jem_frames_open(recording->data, name, 0, &frames) < 0)
+		return;
+	jem_columns_init(&columns);
+	while (jem_frames_next(frames, &body, &len) > 0) {
+		struct jem_head head;
+		struct jem_stream *stream;
+
+		if (jem_columns_decode(&columns, body, len, &head, NULL) < 0)
+			continue;
+		ret->records += head.n;
+		if (head.t0_us > ret->last_us)
+			ret->last_us = head.t0_us;
+		stream = jem_streams_find(&recording->streams, head.epoch, kind);
+		if (!stream)
+			continue;
+		jem_ranges_add(&stream->evicted, head.seq, head.seq);
+		stream->records_evicted += head.n;
+	}
+	jem_columns_deinit(&columns);
+}
+
 /* Removing. Each returns whether there was something to remove. */
 
 /* Where there is no room for streams.json, the segment has to make it. */
@@ -220,7 +252,9 @@ static bool evict(struct jem_recording *recording, enum jem_kind kind, uint64_t 
 	if (file->oldest >= file->current)
 		return false;
 	jem_data_file_name(file, recording->data, file->oldest, name);
-	if (*name)
+	if (*name && jem_kinds[kind].encoding == JEM_ENCODING_CBOR)
+		note_batches(recording, kind, name, &gap);
+	else if (*name)
 		note_lines(recording, kind, name, REMOVE, &gap);
 	status = jem_recording_save(recording, now_ms);
 	jem_data_file_drop_oldest(file, recording->data);

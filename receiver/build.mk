@@ -45,8 +45,10 @@ libreceiver_a_SOURCES = \
 	%D%/cut_back.c \
 	%D%/data_file.c %D%/data_file.h \
 	%D%/data_line.c %D%/data_line.h \
+	%D%/decode.c %D%/decode.h \
 	%D%/draw.c %D%/draw.h \
 	%D%/folder.c %D%/folder.h \
+	%D%/frames.c %D%/frames.h \
 	%D%/index.c %D%/index.h \
 	%D%/job_log.c %D%/job_log.h \
 	%D%/job_prmon.c %D%/job_prmon.h \
@@ -60,6 +62,7 @@ libreceiver_a_SOURCES = \
 	%D%/recording_write.c \
 	%D%/recover.c \
 	%D%/replay.c %D%/replay.h \
+	%D%/rows.c %D%/rows.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/streams_file.c %D%/streams_file.h
 RECEIVER_LIBS = libreceiver.a $(REPORT_LIBS) $(UV_LIBS) $(ZSTD_LIBS)

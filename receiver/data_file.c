@@ -34,6 +34,15 @@ void jem_data_file_init(struct jem_data_file *file, const char *stem, const char
 	jem_buf_init(&file->pending, PENDING_MAX);
 }
 
+void jem_data_file_init_kind(struct jem_data_file *file, enum jem_kind kind,
+			     struct jem_packer *packer)
+{
+	bool is_json = jem_kinds[kind].encoding == JEM_ENCODING_JSON;
+
+	jem_data_file_init(file, jem_kinds[kind].name, is_json ? "jsonl" : "cbors.zst",
+			   is_json ? packer : NULL);
+}
+
 void jem_data_file_deinit(struct jem_data_file *file)
 {
 	if (file->packer)

@@ -43,6 +43,10 @@ struct jem_data_file {
 void jem_data_file_init(struct jem_data_file *file, const char *stem, const char *ext,
 			struct jem_packer *packer);
 
+/* A file of data/: KIND.jsonl, or KIND.cbors.zst, whose segments are compressed as they are. */
+void jem_data_file_init_kind(struct jem_data_file *file, enum jem_kind kind,
+			     struct jem_packer *packer);
+
 /* Finds what is there and changes nothing: for readers. 0 or negative errno. */
 int jem_data_file_look(struct jem_data_file *file, int folder);
 

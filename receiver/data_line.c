@@ -17,7 +17,8 @@ void jem_data_writer_init(struct jem_data_writer *writer, const struct jem_head 
 			   ",\"epoch\":\"%s\",\"seq\":%" PRIu64 ",\"i\":", head->epoch, head->seq);
 
 	writer->len = (size_t)len;
-	writer->has_mono = head->kind == JEM_KIND_script;
+	writer->has_mono = head->kind == JEM_KIND_script || head->kind == JEM_KIND_call ||
+			   head->kind == JEM_KIND_sched;
 	writer->t0_us = head->t0_us;
 	writer->mono_ns = head->mono_ns;
 }

@@ -4,7 +4,7 @@
  *
  *	{"t":1700000000.123456,"epoch":"0123456789abcdef","seq":12,"i":0,<the record's own members>}
  *
- * `i` counts the records of the batch from 0. Script lines also have "mono_s" after `i`. The own
+ * `i` counts the records of the batch from 0. Lines of script, call and sched also have "mono_s" after `i`. The own
  * members are spliced as they came; jem_batch_decode_json has checked that none is called t, epoch,
  * seq or i. White space that would end the line becomes a space.
  */

@@ -23,7 +23,7 @@ int jem_model_replay(struct jem_job_model *model, const struct jem_streams *stre
 	auto_replay struct jem_replay *replay = NULL;
 	struct jem_replay_record record;
 	struct jem_json_doc doc;
-	int status = jem_replay_open(data, JEM_KIND_MASK_ALL, 0, &replay);
+	int status = jem_replay_open(data, JEM_KIND_MASK_HUMAN, 0, &replay);
 
 	if (status < 0)
 		return status;

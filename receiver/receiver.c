@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "receiver/receiver.h"
 
-#include "common/batch.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "receiver/folder.h"
@@ -44,7 +43,7 @@ struct jem_receiver {
 	size_t release_count;
 	size_t release_cap;
 
-	struct jem_json_doc doc;
+	struct jem_decoder decoder;
 	uv_timer_t tick;
 	uv_check_t check; /* ends a pass of the loop */
 	uv_idle_t idle;   /* keeps the loop from sleeping before it */
@@ -268,41 +267,6 @@ static struct jem_recording *find_recording(struct jem_receiver *receiver,
 
 /* Messages */
 
-/* A topic that came through whole must tell the same names: a broker confines users by it. */
-static bool is_topic_of(const struct jem_slice *topic, const struct jem_head *head)
-{
-	char wanted[JEM_TOPIC_MAX];
-	struct jem_source_names names;
-	enum jem_kind kind;
-
-	if (jem_topic_parse(topic->data, topic->len, &names, &kind) < 0)
-		return true;
-	jem_topic_format(&head->source.names, head->kind, wanted);
-	return strlen(wanted) == topic->len && !memcmp(wanted, topic->data, topic->len);
-}
-
-static int decode(struct jem_receiver *receiver, const struct jem_message *message,
-		  struct jem_head *head, uint32_t *records, struct jem_err *err)
-{
-	const struct jem_slice *body = &message->body;
-	int status;
-
-	/* The body tells what it is; properties may be lost on the way. */
-	if (!body->len || body->data[0] != '{')
-		return jem_err_set(err, -EBADMSG, "a body that is no JSON object");
-	status = jem_batch_decode_json(body->data, body->len, &receiver->doc, head, records, err);
-	if (status < 0)
-		return status;
-	if (message->topic.len && !is_topic_of(&message->topic, head))
-		return jem_err_set(err, -EBADMSG, "the topic %.*s is not of its head",
-				   message->topic.len < 160 ? (int)message->topic.len : 160,
-				   message->topic.data);
-	if (receiver->common.is_single && !is_same_job(&receiver->only, &head->source.names))
-		return jem_err_set(err, -EBADMSG, "it is of job %s, not of %s",
-				   head->source.names.job, receiver->only.job);
-	return 0;
-}
-
 static void on_pass_end(uv_check_t *check)
 {
 	struct jem_receiver *receiver = check->data;
@@ -328,19 +292,30 @@ static void note_dirty(struct jem_receiver *receiver, struct jem_recording *reco
 	receiver->dirty[receiver->dirty_count++] = recording;
 }
 
+static int decode(struct jem_receiver *receiver, const struct jem_message *message,
+		  struct jem_received *ret, struct jem_err *err)
+{
+	int status = jem_decode(&receiver->decoder, message, ret, err);
+	const struct jem_source_names *names = &ret->head.source.names;
+
+	if (status == 0 && receiver->common.is_single && !is_same_job(&receiver->only, names))
+		return jem_err_set(err, -EBADMSG, "it is of job %s, not of %s", names->job,
+				   receiver->only.job);
+	return status;
+}
+
 void jem_receiver_accept(struct jem_receiver *receiver, const struct jem_message *message,
 			 uint64_t ticket)
 {
 	struct jem_recording *recording;
-	struct jem_head head;
+	struct jem_received received;
 	struct jem_err err;
-	uint32_t records;
 	uint64_t now = now_ms();
 	int status;
 
 	receiver->common.stats.batches++;
 	receiver->common.stats.held++;
-	status = decode(receiver, message, &head, &records, &err);
+	status = decode(receiver, message, &received, &err);
 	if (status == -ENOMEM) {
 		release(receiver, ticket);
 		return;
@@ -349,12 +324,12 @@ void jem_receiver_accept(struct jem_receiver *receiver, const struct jem_message
 		reject(receiver, ticket, err.text);
 		return;
 	}
-	recording = find_recording(receiver, &head.source);
+	recording = find_recording(receiver, &received.head.source);
 	if (!recording || (recording->failed_ms && now - recording->failed_ms < JEM_RETRY_MS)) {
 		release(receiver, ticket);
 		return;
 	}
-	status = jem_recording_accept(recording, &head, &receiver->doc, records, ticket, now);
+	status = jem_recording_accept(recording, &received, ticket, now);
 	if (status == -EPROTO) {
 		reject(receiver, ticket, "more streams than a job has, or an epoch of two nodes");
 		return;
@@ -519,7 +494,7 @@ int jem_receiver_create(const struct jem_receiver_options *options, struct jem_r
 		receiver->common.write_bytes = receiver->common.max_bytes / 16;
 	if (options->job)
 		receiver->only = *options->job;
-	jem_json_doc_init(&receiver->doc);
+	jem_decoder_init(&receiver->decoder);
 	status = receiver->common.files ? open_out(receiver, options->out, err) : -EINVAL;
 	if (status == 0 && jem_packer_create(options->loop, &receiver->common.packer) < 0)
 		status = jem_err_set(err, -ENOMEM, "no memory");
@@ -558,7 +533,7 @@ void jem_receiver_close(struct jem_receiver *receiver, void (*on_closed)(void *a
 	release_waiting(receiver);
 	jem_packer_close(receiver->common.packer);
 	jem_index_destroy(receiver->common.index);
-	jem_json_doc_deinit(&receiver->doc);
+	jem_decoder_deinit(&receiver->decoder);
 	close(receiver->out);
 	receiver->on_closed = on_closed;
 	receiver->closed_arg = arg;

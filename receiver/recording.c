@@ -2,6 +2,7 @@
 /* A recording's life, and what becomes of a batch until it is written (recording_write.c). */
 #include "receiver/recording.h"
 
+#include "common/compress.h"
 #include "common/log.h"
 #include "receiver/data_line.h"
 #include "receiver/folder.h"
@@ -65,7 +66,7 @@ static void init_files(struct jem_recording *recording)
 
 	recording->folder = recording->data = -1;
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
-		jem_data_file_init(&recording->files[kind], jem_kinds[kind].name, "jsonl", packer);
+		jem_data_file_init_kind(&recording->files[kind], (enum jem_kind)kind, packer);
 	jem_parts_init(&recording->parts);
 	jem_job_log_init(&recording->log, packer);
 	jem_metrics_csv_init(&recording->csv, packer);
@@ -258,6 +259,25 @@ static uint64_t take_records(struct jem_recording *recording, struct jem_stream 
 	return lines;
 }
 
+/* A batch of columns is stored as one, in a frame of its own: how many records are in it. */
+static uint64_t take_columns(struct jem_recording *recording, struct jem_stream *stream,
+			     const struct jem_received *received)
+{
+	const struct jem_head *head = &received->head;
+	const struct jem_slice *body = &received->body;
+	const struct jem_slice *frame = &received->frame;
+	struct jem_buf *pending = &recording->files[head->kind].pending;
+
+	stream->records += head->n;
+	if (!head->n || !(recording->common->files & JEM_FILE_DATA))
+		return 0;
+	if (frame->len)
+		jem_buf_add(pending, frame->data, frame->len);
+	else if (jem_compress(body->data, body->len, pending) < 0)
+		pending->failed = true;
+	return head->n;
+}
+
 static bool is_waiting(const struct jem_tickets *tickets, const struct jem_ticket *entry)
 {
 	for (size_t i = tickets->count; i-- > 0;)
@@ -279,12 +299,12 @@ static struct jem_tickets *choose_list(struct jem_recording *recording, enum jem
 	return is_waiting(noted, entry) && !is_waiting(written, entry) ? noted : written;
 }
 
-int jem_recording_accept(struct jem_recording *recording, const struct jem_head *head,
-			 const struct jem_json_doc *doc, uint32_t records, uint64_t ticket,
-			 uint64_t now_ms)
+int jem_recording_accept(struct jem_recording *recording, const struct jem_received *received,
+			 uint64_t ticket, uint64_t now_ms)
 {
 	struct jem_recording_common *common = recording->common;
-	struct batch batch = { .head = head, .doc = doc, .now_ms = now_ms };
+	const struct jem_head *head = &received->head;
+	struct batch batch = { .head = head, .doc = received->doc, .now_ms = now_ms };
 	struct jem_tickets *list;
 	struct jem_ticket entry = { .ticket = ticket,
 				    .stream = find_stream(recording, head),
@@ -295,8 +315,9 @@ int jem_recording_accept(struct jem_recording *recording, const struct jem_head 
 	entry.is_new = jem_stream_see(entry.stream, head, common->is_live, &entry.mark.skip);
 	if (entry.is_new) {
 		note_names(recording, entry.stream, &head->source);
-		entry.lines =
-			take_records(recording, entry.stream, &batch, records, entry.mark.skip);
+		entry.lines = received->doc ? take_records(recording, entry.stream, &batch,
+							   received->records, entry.mark.skip)
+					    : take_columns(recording, entry.stream, received);
 		recording->wants_checkpoint |= head->is_final;
 	}
 	recording->heard_ms = now_ms;

@@ -3,10 +3,11 @@
  * recording: one job's folder and all that goes into it (DESIGN section 7).
  *
  * Flow:      batch -> dedupe -> lines, parts, job.log, rows, model -> write -> checkpoint -> settle
+ *            (columns are stored as they came, and nothing is derived from them)
  * Thread:    loop thread
  * Ownership: owns its files, streams and model; `common` is borrowed and outlives it
  * Bounds:    JEM_STREAMS_MAX streams; the folder's size, see budget.c
- * Order:     1. data/KIND.jsonl and data/parts.jsonl are written, 2. streams.json where it has to
+ * Order:     1. data/KIND.jsonl, data/KIND.cbors.zst and data/parts.jsonl are written, 2. streams.json where it has to
  *            say more than the data do (new streams, batches without lines, every
  *            JEM_CHECKPOINT_MS), 3. the batches are settled. A crash between any two of these leaves
  *            batches that will come again and are known then.
@@ -14,6 +15,7 @@
 #ifndef JEM_RECEIVER_RECORDING_H
 #define JEM_RECEIVER_RECORDING_H
 
+#include "receiver/decode.h"
 #include "receiver/index.h"
 #include "receiver/job_log.h"
 #include "receiver/job_prmon.h"
@@ -138,9 +140,8 @@ int jem_recording_open(struct jem_recording_common *common, const struct jem_ide
  * Takes a decoded batch: 0, and its ticket will be settled; -EPROTO when it cannot belong here, and
  * the ticket is the caller's to reject; -ENOMEM, and it is the caller's to release.
  */
-int jem_recording_accept(struct jem_recording *recording, const struct jem_head *head,
-			 const struct jem_json_doc *doc, uint32_t records, uint64_t ticket,
-			 uint64_t now_ms);
+int jem_recording_accept(struct jem_recording *recording, const struct jem_received *received,
+			 uint64_t ticket, uint64_t now_ms);
 
 /* Bytes that wait to be written. */
 size_t jem_recording_pending(const struct jem_recording *recording);

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "receiver/data_line.h"
+#include "receiver/frames.h"
 #include "receiver/lines.h"
 #include "receiver/recording_internal.h"
 
@@ -15,6 +16,7 @@ struct recovery {
 	struct jem_recording *recording; /* borrowed */
 	struct jem_checkpoint checkpoint;
 	struct jem_json_doc doc;
+	struct jem_columns columns;
 	bool is_log_known; /* up to where job.log reaches */
 	uint64_t now_ms;
 	char node[JEM_NAME_MAX + 1]; /* of what streams.json would name, "": not known */
@@ -132,6 +134,58 @@ static int read_segment(struct recovery *recovery, enum jem_kind kind, uint32_t 
 	return status;
 }
 
+static void take_batch(struct recovery *recovery, const struct jem_head *head)
+{
+	struct jem_recording *recording = recovery->recording;
+	const char *node = head->source.names.node;
+	struct jem_stream *stream = stream_of(recording, head->epoch, head->kind);
+
+	recovery->found += head->n;
+	if (!stream)
+		return;
+	if (!*stream->node)
+		strcpy(stream->node, node);
+	if (!*recording->node)
+		strcpy(recording->node, node);
+	recording->has_nodes |= strcmp(recording->node, node) != 0;
+	jem_stream_find_batch(stream, head);
+}
+
+/* Reads what streams.json does not know of a segment of columns. */
+static int read_batches(struct recovery *recovery, enum jem_kind kind, uint32_t segment)
+{
+	struct jem_recording *recording = recovery->recording;
+	struct jem_data_file *file = &recording->files[kind];
+	const struct jem_data_place *at = &recovery->checkpoint.at[kind];
+	auto_frames struct jem_frames *frames = NULL;
+	struct jem_head head;
+	char name[64];
+	const char *body;
+	size_t len;
+	int status;
+
+	jem_data_file_name(file, recording->data, segment, name);
+	if (!*name || segment < at->segment)
+		return 0;
+	status = jem_frames_open(recording->data, name, segment == at->segment ? at->bytes : 0,
+				 &frames);
+	while (status == 0 && (status = jem_frames_next(frames, &body, &len)) > 0) {
+		status = jem_columns_decode(&recovery->columns, body, len, &head, NULL);
+		if (status == 0 && head.kind == kind)
+			take_batch(recovery, &head);
+		else if (status != -ENOMEM)
+			recovery->damaged++;
+		status = status == -ENOMEM ? status : 0;
+	}
+	if (status < 0)
+		return status;
+	recovery->damaged += jem_frames_damaged(frames);
+	/* A frame that was cut short: its batch was not settled, and comes again. */
+	if (segment == file->current && jem_frames_offset(frames) < file->size)
+		status = jem_data_file_cut(file, recording->data, jem_frames_offset(frames));
+	return status;
+}
+
 static int recover_kind(struct recovery *recovery, enum jem_kind kind)
 {
 	struct jem_data_file *file = &recovery->recording->files[kind];
@@ -145,7 +199,9 @@ static int recover_kind(struct recovery *recovery, enum jem_kind kind)
 	if (segment < file->oldest)
 		segment = file->oldest;
 	for (; status == 0 && segment <= file->current; segment++)
-		status = read_segment(recovery, kind, segment);
+		status = jem_kinds[kind].encoding == JEM_ENCODING_CBOR
+				 ? read_batches(recovery, kind, segment)
+				 : read_segment(recovery, kind, segment);
 	return status;
 }
 
@@ -275,8 +331,10 @@ int jem_recording_recover(struct jem_recording *recording, struct jem_err *err)
 	int status;
 
 	jem_json_doc_init(&recovery.doc);
+	jem_columns_init(&recovery.columns);
 	status = recover(&recovery, err);
 	jem_json_doc_deinit(&recovery.doc);
+	jem_columns_deinit(&recovery.columns);
 	if (status < 0)
 		return status;
 	if (recovery.damaged)

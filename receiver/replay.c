@@ -3,6 +3,7 @@
 
 #include "receiver/data_file.h"
 #include "receiver/lines.h"
+#include "receiver/rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct waiting {
 struct source {
 	struct jem_data_file file; /* only to know the segments */
 	uint32_t segment;          /* that is read next */
-	struct jem_lines *lines;   /* owned; NULL between segments */
+	struct jem_lines *lines;   /* owned; NULL between segments, and of columns */
+	struct jem_rows *rows;     /* owned; of columns */
 	size_t bytes;              /* of its lines in the heap */
 	bool is_at_end;
 };
@@ -50,7 +52,7 @@ int jem_replay_open(int data, uint32_t kinds, uint64_t since_us, struct jem_repl
 		struct source *source = &replay->sources[kind];
 		int status;
 
-		jem_data_file_init(&source->file, jem_kinds[kind].name, "jsonl", NULL);
+		jem_data_file_init_kind(&source->file, (enum jem_kind)kind, NULL);
 		source->is_at_end = !(kinds & 1u << kind);
 		if (source->is_at_end)
 			continue;
@@ -72,6 +74,7 @@ void jem_replay_close(struct jem_replay *replay)
 		return;
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
 		jem_lines_close(replay->sources[kind].lines);
+		jem_rows_close(replay->sources[kind].rows);
 		jem_data_file_deinit(&replay->sources[kind].file);
 	}
 	for (size_t i = 0; i < replay->count; i++)
@@ -153,30 +156,52 @@ static struct waiting pop(struct jem_replay *replay)
 
 /* Reading */
 
+/* Opens the next segment that is there: 1; 0 when there is none; negative errno. */
+static int open_next(struct jem_replay *replay, struct source *source)
+{
+	while (source->segment <= source->file.current) {
+		bool is_columns = !strcmp(source->file.ext, "cbors.zst");
+		char name[64];
+		int status;
+
+		jem_data_file_name(&source->file, replay->data, source->segment++, name);
+		if (!*name)
+			continue;
+		status = is_columns ? jem_rows_open(replay->data, name, &source->rows)
+				    : jem_lines_open(replay->data, name, 0, &source->lines);
+		return status < 0 ? status : 1;
+	}
+	return 0;
+}
+
+static void close_segment(struct jem_replay *replay, struct source *source)
+{
+	if (source->lines)
+		replay->damaged += jem_lines_too_long(source->lines);
+	if (source->rows)
+		replay->damaged += jem_rows_damaged(source->rows);
+	jem_lines_close(source->lines);
+	jem_rows_close(source->rows);
+	source->lines = NULL;
+	source->rows = NULL;
+}
+
 /* The next line of a source: 1; 0 at its end; negative errno. */
 static int read_line(struct jem_replay *replay, struct source *source, const char **line,
 		     size_t *len)
 {
 	for (;;) {
-		char name[64];
-		int status;
+		int status = 1;
 
-		if (!source->lines) {
-			if (source->segment > source->file.current)
-				return 0;
-			jem_data_file_name(&source->file, replay->data, source->segment++, name);
-			status = *name ? jem_lines_open(replay->data, name, 0, &source->lines) : 0;
-			if (status < 0)
-				return status;
-			if (!source->lines)
-				continue;
-		}
-		status = jem_lines_next(source->lines, line, len);
+		if (!source->lines && !source->rows)
+			status = open_next(replay, source);
+		if (status <= 0)
+			return status;
+		status = source->rows ? jem_rows_next(source->rows, line, len)
+				      : jem_lines_next(source->lines, line, len);
 		if (status > 0)
 			return status;
-		replay->damaged += jem_lines_too_long(source->lines);
-		jem_lines_close(source->lines);
-		source->lines = NULL;
+		close_segment(replay, source);
 		if (status < 0)
 			return status;
 	}

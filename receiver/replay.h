@@ -2,7 +2,7 @@
 /*
  * replay: the records of a job's data/, of several kinds, in the order of their time.
  *
- * Flow:      segments of each kind -> lines -> one heap by time -> jem_replay_next
+ * Flow:      segments of each kind -> lines (of columns: rows) -> one heap by time -> jem_replay_next
  * Ownership: owns its files and the lines that wait; a line is valid until the next call
  * Bounds:    JEM_REPLAY_BYTES of lines wait at a time. So up to that size a folder is sorted
  *            exactly, and beyond it within a window of that size: records that a broken connection
@@ -17,6 +17,8 @@
 #define JEM_REPLAY_BYTES (64u << 20)
 
 #define JEM_KIND_MASK_ALL ((1u << JEM_KIND_COUNT) - 1)
+/* Without the fire-hose kinds, from which no page or screen is made row by row. */
+#define JEM_KIND_MASK_HUMAN (JEM_KIND_MASK_ALL & ~(1u << JEM_KIND_call | 1u << JEM_KIND_sched))
 
 struct jem_replay;
 

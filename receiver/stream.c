@@ -252,6 +252,18 @@ void jem_stream_find(struct jem_stream *stream, uint64_t seq, uint64_t i)
 	stream->records++;
 }
 
+void jem_stream_find_batch(struct jem_stream *stream, const struct jem_head *head)
+{
+	if (!stream->next_seq)
+		stream->join_seq = 0;
+	if (jem_stream_has_seen(stream, head->seq))
+		return;
+	mark_seen(stream, head->seq);
+	note_head(stream, head);
+	stream->received += head->n;
+	stream->records += head->n;
+}
+
 void jem_stream_find_part(struct jem_stream *stream, uint64_t seq)
 {
 	if (!stream->next_seq)

@@ -91,6 +91,8 @@ void jem_stream_unsee(struct jem_stream *stream, const struct jem_batch_mark *ma
  * of a file's last line may be cut short: for all other streams `is_resuming` is then cleared.
  */
 void jem_stream_find(struct jem_stream *stream, uint64_t seq, uint64_t i);
+/* The same for a whole batch, which data/ has as it came. */
+void jem_stream_find_batch(struct jem_stream *stream, const struct jem_head *head);
 /* The same for a part of a record, before all lines. */
 void jem_stream_find_part(struct jem_stream *stream, uint64_t seq);
 void jem_stream_resume(struct jem_stream *stream, uint64_t seq, uint64_t i);

@@ -218,7 +218,7 @@ static int replay(struct watch *watch)
 {
 	auto_replay struct jem_replay *replay = NULL;
 	struct jem_replay_record record;
-	uint32_t kinds = watch->mode == MODE_SCREEN ? JEM_KIND_MASK_ALL : watch->lines.kinds;
+	uint32_t kinds = watch->mode == MODE_SCREEN ? JEM_KIND_MASK_HUMAN : watch->lines.kinds;
 	int status = jem_replay_open(watch->recorded.data, kinds, 0, &replay);
 
 	while (status == 0 && !watch->is_ending &&

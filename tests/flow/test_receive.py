@@ -4,12 +4,16 @@
 import json
 import os
 import random
+import resource
 import signal
+import struct
 import subprocess
 import time
 
+import cbor2
+
 from contract import check_report
-from feeding import (Collector, Feed, batch, data, head, lines, start_broker, start_receiver,
+from feeding import (EPOCH, Collector, Feed, batch, data, head, lines, start_broker, start_receiver,
                      streams, topic)
 from jemtest import (LONG, case, check, check_equal, check_in, end, jem, main, skip, wait_until)
 
@@ -49,6 +53,56 @@ def makes_a_folder_for_each_job_and_an_index(folder):
     check("analyse <b>" not in index, "HTML is escaped")
     check_equal(os.stat(place).st_mode & 0o7777, 0o700, "mode of the folder")
     check_equal(os.stat(os.path.join(place, "job.log")).st_mode & 0o7777, 0o600, "mode of a file")
+
+
+def columns(seq, first, n):
+    """A batch of calls as any CBOR library writes it."""
+    return cbor2.dumps({
+        "head": head("call", seq, first, n, mono_ns="7000000001"),
+        "cols": {"dt_ns": cbor2.CBORTag(70, struct.pack(f"<{n}I", *range(first, first + n))),
+                 "tid": cbor2.CBORTag(69, struct.pack(f"<{n}H", *range(n))),
+                 "function": {"dict": ["f", "g(int)"],
+                              "idx": cbor2.CBORTag(64, bytes(i % 2 for i in range(n)))},
+                 "args": [[{"name": "x", "value": first + i}] for i in range(n)]}})
+
+
+def pack(body):
+    return subprocess.run(["zstd", "-qc"], input=body, check=True, capture_output=True).stdout
+
+
+@case
+def keeps_columns_as_they_came_and_shows_their_rows(folder):
+    bodies = [columns(0, 0, 3), columns(1, 3, 2), columns(3, 9, 1)]
+    collector = Collector(folder).start()
+    feed = Feed(collector.url)
+    feed.send(bodies[0], topic("call"))
+    feed.send(pack(bodies[1]), topic("call"))
+    feed.send(pack(bodies[0]), topic("call"))
+    check_equal(feed.wait(), ["accepted"] * 3, "outcomes")
+    collector.kill()
+    collector.start()
+    feed = Feed(collector.url)
+    for body in (bodies[1], bodies[2], batch(lines(0, 1), kind="call", seq=9), bodies[2][:-1]):
+        feed.send(body, topic("call"))
+    check_equal(feed.wait(), ["accepted", "accepted", "rejected", "rejected"], "outcomes")
+    collector.finish()
+    path = os.path.join(collector.out, "data", "call.cbors.zst")
+    stored = subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
+    check_equal(stored, b"".join(bodies), "the sequence of bodies")
+    account = [s for s in streams(collector.out) if s["kind"] == "call"][0]
+    check_equal((account["batches"], account["records"], account["missing"],
+                 account["records_missing"]), (3, 6, [[2, 2]], 4), "account")
+    check(account["duplicates"] >= 1, "the duplicate after the kill is counted")
+    told = jem("log", collector.out, "--kind", "call", "--json").stdout.decode().splitlines()
+    rows = [json.loads(line) for line in told]
+    check_equal([(r["seq"], r["i"], r["tid"], r["args"][0]["value"]) for r in rows],
+                [(0, 0, 0, 0), (0, 1, 1, 1), (0, 2, 2, 2), (1, 0, 0, 3), (1, 1, 1, 4),
+                 (3, 0, 0, 9)], "rows")
+    check_equal({(r["kind"], r["node"], r["epoch"]) for r in rows}, {("call", "node", EPOCH)},
+                "what they share")
+    check_in('{"kind":"call","node":"node","t":1700000000.003000,"epoch":"0123456789abcdef",'
+             '"seq":1,"i":1,"mono_s":7.000000005,"dt_ns":4,"tid":1,"function":"g(int)",', told[4],
+             "a line")
 
 
 @case
@@ -191,16 +245,9 @@ def keeps_every_record_once_though_it_is_killed(folder):
 
 @case
 def accepts_nothing_that_it_cannot_write_and_goes_on(folder):
-    if os.geteuid() != 0:
-        skip("a private mount needs root")
-    out = os.path.join(folder, "out")
-    os.mkdir(out, 0o700)
-    mount = ["unshare", "-m", "sh", "-c",
-             f"mount -t tmpfs -o size=8m tmpfs '{out}' && head -c 7500k /dev/zero >'{out}/ballast' && "
-             "exec \"$@\"", "sh"]
-    if subprocess.run([*mount, "true"], check=False, capture_output=True).returncode:
-        skip("no private mounts here")
-    collector = Collector(folder, wrap=mount).start()
+    # No file over 300 KiB, which fails as a full disk does.
+    limit = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", "prlimit", "--fsize=307200:unlimited"]
+    collector = Collector(folder, wrap=limit).start()
     feed = Feed(collector.url)
     for seq in range(60):
         feed.send(batch([dict(line, text=line["text"] + " " + "x" * 900)
@@ -210,14 +257,42 @@ def accepts_nothing_that_it_cannot_write_and_goes_on(folder):
     check(len(feed.outcomes) < 60, "not everything can be accepted")
     check_equal(set(feed.outcomes.values()), {"accepted"}, "outcomes")
     check_equal(collector.child.poll(), None, "it goes on")
-    place = f"/proc/{collector.child.pid}/root{out}"
+    place = collector.out
     held = {line["text"].split()[1] for line in data(place)}
     check_equal(len(held), 20 * len({n for n in feed.outcomes}), "only what was accepted is there")
-    os.remove(os.path.join(place, "ballast"))
+    resource.prlimit(collector.child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     check_equal(set(feed.wait(60)), {"accepted"}, "outcomes with room again")
     found = [int(line["text"].split()[1]) for line in data(place)]
     check_equal(sorted(found), list(range(1200)), "the lines")
     check_equal(collector.said().count("cannot write the files"), 1, "warnings")
+    collector.finish()
+
+
+@case
+def takes_a_twentieth_of_the_free_space(folder):
+    if os.geteuid() != 0:
+        skip("a private mount needs root")
+    out = os.path.join(folder, "out")
+    os.mkdir(out, 0o700)
+    mount = ["unshare", "-m", "sh", "-c",
+             f"mount -t tmpfs -o size=40m tmpfs '{out}' && exec \"$@\"", "sh"]
+    if subprocess.run([*mount, "true"], check=False, capture_output=True).returncode:
+        skip("no private mounts here")
+    collector = Collector(folder, "--set", "receiver.files=data", wrap=mount).start()
+    feed = Feed(collector.url)
+    noise = random.Random(1)
+    for seq in range(250):
+        feed.send(batch([dict(line, text=line["text"] + " " + noise.randbytes(500).hex())
+                         for line in lines(seq * 20, 20)], seq=seq, first=seq * 20))
+    check_equal(set(feed.wait()), {"accepted"}, "outcomes")
+    place = f"/proc/{collector.child.pid}/root{out}"
+    size = sum(os.lstat(os.path.join(place, name)).st_size for name in tree(place)
+               if os.path.isfile(os.path.join(place, name)))
+    check(size <= 2 << 20, f"the folder takes {size} bytes")
+    found = {int(line["text"].split()[1]) for line in data(place)}
+    gone = {seq for first, last in streams(place)[0]["evicted"] for seq in range(first, last + 1)}
+    check(gone and 0 in gone and 249 not in gone, "the oldest are gone")
+    check_equal(found, {i for i in range(5000) if i // 20 not in gone}, "the lines")
     collector.finish()
 
 
