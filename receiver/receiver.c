@@ -80,6 +80,7 @@ static void on_settle(void *arg, uint64_t ticket, enum jem_outcome outcome)
 
 		if (!tickets) {
 			receiver->common.stats.held--;
+			receiver->common.stats.released++;
 			receiver->options.on_settle(receiver->options.arg, ticket, outcome);
 			return;
 		}
@@ -97,6 +98,7 @@ static void release_waiting(struct jem_receiver *receiver)
 	receiver->to_release = NULL;
 	receiver->release_count = receiver->release_cap = 0;
 	receiver->common.stats.held -= count;
+	receiver->common.stats.released += count;
 	for (size_t i = 0; i < count; i++)
 		receiver->options.on_settle(receiver->options.arg, tickets[i],
 					    JEM_OUTCOME_RELEASED);
@@ -105,7 +107,6 @@ static void release_waiting(struct jem_receiver *receiver)
 
 static void release(struct jem_receiver *receiver, uint64_t ticket)
 {
-	receiver->common.stats.released++;
 	on_settle(receiver, ticket, JEM_OUTCOME_RELEASED);
 }
 

@@ -17,9 +17,9 @@ enum {
 static void count_outcome(struct jem_receiver_stats *stats, const struct jem_ticket *ticket,
 			  bool is_written)
 {
-	if (!is_written) {
-		stats->released++;
-	} else if (ticket->is_new) {
+	if (!is_written)
+		return; /* counted as it is given back */
+	if (ticket->is_new) {
 		stats->written++;
 		stats->records += ticket->lines;
 	} else {

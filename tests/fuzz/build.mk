@@ -62,6 +62,10 @@ FUZZ_TESTS += %D%/fuzz_log_line %D%/fuzz_token %D%/fuzz_proxy
 FUZZ_TESTS += %D%/fuzz_model
 %C%_fuzz_model_SOURCES = %D%/fuzz_model.c
 %C%_fuzz_model_LDADD = $(FUZZ_MAIN) $(REPORT_LIBS)
+FUZZ_TESTS += %D%/fuzz_receiver
+%C%_fuzz_receiver_SOURCES = %D%/fuzz_receiver.c
+%C%_fuzz_receiver_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_fuzz_receiver_LDADD = $(FUZZ_MAIN) $(RECEIVER_LIBS)
 
 # tools
 
