@@ -38,11 +38,15 @@ int jem_frames_open(int folder, const char *name, uint64_t offset, struct jem_fr
 		return -ENOMEM;
 	jem_buf_init(&frames->body, 0);
 	frames->at = frames->offset = offset;
+	frames->cap = READ_BYTES;
+	frames->data = malloc(frames->cap);
 	frames->fd = jem_folder_open_file(folder, name, O_RDONLY);
 	if (frames->fd < 0)
 		status = frames->fd;
 	else if (offset && lseek(frames->fd, (off_t)offset, SEEK_SET) < 0)
 		status = -errno;
+	else if (!frames->data)
+		status = -ENOMEM;
 	if (status < 0) {
 		jem_frames_close(frames);
 		return status;
@@ -96,7 +100,7 @@ static int read_more(struct jem_frames *frames)
 		frames->end = waiting;
 	}
 	if (frames->end == frames->cap) {
-		size_t cap = frames->cap ? frames->cap * 2 : READ_BYTES;
+		size_t cap = frames->cap * 2;
 		char *data = realloc(frames->data, cap);
 
 		if (!data)
