@@ -31,7 +31,7 @@
 #include <sys/statvfs.h>
 
 enum {
-	LOOK_MS = 2000,
+	LOOK_MS = 10000,
 	FREE_PART = 20,
 	RESERVE_PART = 8,
 	RESERVE_MAX = 1 << 20,
@@ -125,7 +125,7 @@ static void size_segments(struct jem_recording *recording)
 		text = DATA_SEGMENT_MIN;
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
 		recording->files[kind].segment_bytes = data;
-	recording->log.file.segment_bytes = recording->csv.file.segment_bytes = text;
+	recording->log.file.segment_bytes = recording->csv.segment_bytes = text;
 	recording->prmon.max_bytes = text;
 	recording->parts.max_bytes = least(text * 2, JEM_PARTS_BYTES);
 	recording->log.waiting_bytes = least(text, JEM_LOG_WAITING);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "receiver/job_log.h"
 
+#include "receiver/lines.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	SEGMENT_BYTES = 64 << 20,
@@ -88,6 +91,54 @@ void jem_job_log_note(struct jem_job_log *log, uint64_t t_us, uint64_t now_ms, c
 	jem_buf_add_str(&log->text, " -       ");
 	jem_text_escape(&log->text, text, strlen(text));
 	enter(log, start, JEM_KIND_COUNT, t_us, now_ms);
+}
+
+/* The time of a line that a record made, 0 for a note of the receiver's own and for others. */
+static uint64_t line_time(const char *line, size_t len)
+{
+	struct tm utc = { 0 };
+	char text[32];
+	unsigned ms;
+	char kind;
+
+	snprintf(text, sizeof(text), "%.*s", len < 31 ? (int)len : 31, line);
+	if (sscanf(text, "%d-%d-%d %d:%d:%d.%3u %c", &utc.tm_year, &utc.tm_mon, &utc.tm_mday,
+		   &utc.tm_hour, &utc.tm_min, &utc.tm_sec, &ms, &kind) != 8 ||
+	    kind == '-')
+		return 0;
+	utc.tm_year -= 1900;
+	utc.tm_mon--;
+	return (uint64_t)timegm(&utc) * 1000000 + ms * 1000 + 999;
+}
+
+int jem_job_log_find_end(struct jem_job_log *log, int folder)
+{
+	struct jem_data_file *file = &log->file;
+	uint32_t segment = file->size || file->current == 1 ? file->current : file->current - 1;
+
+	log->emitted_us = 0;
+	for (; segment <= file->current; segment++) {
+		auto_lines struct jem_lines *lines = NULL;
+		const char *line;
+		size_t len;
+		char name[64];
+		int status;
+
+		jem_data_file_name(file, folder, segment, name);
+		status = *name ? jem_lines_open(folder, name, 0, &lines) : 0;
+		while (lines && (status = jem_lines_next(lines, &line, &len)) > 0) {
+			uint64_t t_us = line_time(line, len);
+
+			if (t_us > log->emitted_us)
+				log->emitted_us = t_us;
+		}
+		if (status == 0 && lines && segment == file->current &&
+		    jem_lines_offset(lines) < file->size)
+			status = jem_data_file_cut(file, folder, jem_lines_offset(lines));
+		if (status < 0)
+			return status;
+	}
+	return 0;
 }
 
 /* Texts of entries that left stay in `text` until the next emission moves the others together. */

@@ -54,6 +54,13 @@ void jem_job_log_add(struct jem_job_log *log, enum jem_kind kind, uint64_t t_us,
 void jem_job_log_note(struct jem_job_log *log, uint64_t t_us, uint64_t now_ms, const char *format,
 		      ...) __attribute__((format(printf, 4, 5)));
 
+/*
+ * After a crash, where nobody knows how far the file came: cuts off half a line at its end and takes
+ * the latest time in its last segments for it, to the millisecond that the lines tell. 0 or negative
+ * errno.
+ */
+int jem_job_log_find_end(struct jem_job_log *log, int folder);
+
 /* The records added since the last commit are in data/, except those of the kinds in the mask. */
 void jem_job_log_commit(struct jem_job_log *log, uint32_t failed_kinds);
 

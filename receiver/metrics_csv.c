@@ -22,7 +22,8 @@ void jem_metrics_csv_init(struct jem_metrics_csv *csv, struct jem_packer *packer
 {
 	*csv = (struct jem_metrics_csv){ 0 };
 	jem_data_file_init(&csv->file, "metrics", "csv", packer);
-	csv->file.segment_bytes = SEGMENT_BYTES;
+	csv->file.segment_bytes = 0; /* finished here: every segment begins with the header */
+	csv->segment_bytes = SEGMENT_BYTES;
 }
 
 void jem_metrics_csv_deinit(struct jem_metrics_csv *csv)
@@ -275,8 +276,7 @@ int jem_metrics_csv_write(struct jem_metrics_csv *csv, int folder, bool is_all)
 			close_row(csv, &csv->rows[i]);
 	if (!csv->file.pending.len)
 		return 0;
-	/* Finished here, not while writing, so that the next segment begins with the header too. */
-	if (csv->file.size + csv->file.pending.len > csv->file.segment_bytes)
+	if (csv->file.size + csv->file.pending.len > csv->segment_bytes)
 		status = jem_data_file_finish(&csv->file, folder);
 	if (status == 0 && csv->file.fd < 0)
 		status = begin_file(csv, folder);

@@ -37,6 +37,7 @@ struct jem_csv_row {
 
 struct jem_metrics_csv {
 	struct jem_data_file file;
+	uint64_t segment_bytes;
 	struct jem_csv_row *rows; /* owned, JEM_CSV_ROWS; NULL until the first sample */
 };
 

@@ -379,7 +379,6 @@ int jem_recording_save(struct jem_recording *recording, uint64_t now_ms)
 		note_failure(recording, status, now_ms);
 		return status;
 	}
-	note_success(recording);
 	recording->is_changed = false;
 	if (!has_doubts(recording))
 		jem_parts_trim(&recording->parts, recording->data);
@@ -393,6 +392,8 @@ int jem_recording_checkpoint(struct jem_recording *recording, uint64_t now_ms)
 
 	if (status < 0)
 		unsee(&noted);
+	else
+		note_success(recording);
 	settle(recording, &noted, status == 0);
 	give_back(&recording->noted, &noted);
 	return status;

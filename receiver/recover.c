@@ -17,7 +17,6 @@ struct recovery {
 	struct jem_checkpoint checkpoint;
 	struct jem_json_doc doc;
 	struct jem_columns columns;
-	bool is_log_known; /* up to where job.log reaches */
 	uint64_t now_ms;
 	char node[JEM_NAME_MAX + 1]; /* of what streams.json would name, "": not known */
 	uint64_t found;              /* lines that streams.json did not know of */
@@ -49,8 +48,7 @@ static void derive(struct recovery *recovery, enum jem_kind kind, const struct j
 	struct jem_recording *recording = recovery->recording;
 	const struct jem_stream *stream = jem_streams_find(&recording->streams, line->epoch, kind);
 	const char *node = stream && *stream->node ? stream->node : recovery->node;
-	bool is_log_lacking =
-		recovery->is_log_known && line->t_us > recovery->checkpoint.job_log_us;
+	bool is_log_lacking = line->t_us > recovery->checkpoint.job_log_us;
 
 	if (!is_log_lacking && !(is_found && (kind == JEM_KIND_metric || kind == JEM_KIND_status)))
 		return;
@@ -266,11 +264,15 @@ static int recover_derived(struct recovery *recovery, bool has_checkpoint)
 	if (status == 0)
 		status = jem_job_prmon_recover(&recording->prmon, &recovery->checkpoint.prmon,
 					       recording->folder);
-	recovery->is_log_known = has_checkpoint || jem_data_file_bytes(&log->file) == 0;
 	log->emitted_us = recovery->checkpoint.job_log_us;
-	if (status < 0 || !has_checkpoint)
-		return status;
-	return jem_data_file_cut_back(&log->file, recording->folder, recovery->checkpoint.job_log);
+	if (status == 0 && has_checkpoint)
+		return jem_data_file_cut_back(&log->file, recording->folder,
+					      recovery->checkpoint.job_log);
+	/* Lines that came late, or of its last millisecond, may be lacking then; none is doubled. */
+	if (status == 0 && jem_data_file_bytes(&log->file))
+		status = jem_job_log_find_end(log, recording->folder);
+	recovery->checkpoint.job_log_us = log->emitted_us;
+	return status;
 }
 
 static int load_streams(struct recovery *recovery, bool *has_checkpoint, struct jem_err *err)

@@ -169,7 +169,8 @@ static int open_next(struct jem_replay *replay, struct source *source)
 			continue;
 		status = is_columns ? jem_rows_open(replay->data, name, &source->rows)
 				    : jem_lines_open(replay->data, name, 0, &source->lines);
-		return status < 0 ? status : 1;
+		if (status != -ENOENT) /* it has just made room for another */
+			return status < 0 ? status : 1;
 	}
 	return 0;
 }

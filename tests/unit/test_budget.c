@@ -196,7 +196,16 @@ CASE(holds_under_a_flood_of_log_lines)
 
 CASE(holds_under_a_flood_of_samples)
 {
+	char *text;
+
 	flood(JEM_KIND_metric, NULL);
+	text = feeder_read(&feeder, "metrics.csv");
+	CHECK_EQ(feeder_count(text, "t,node,"), 1);
+	CHECK(!strncmp(text, "t,node,", 7));
+	free(text);
+	text = feeder_read(&feeder, "job.log");
+	CHECK_CONTAINS(text, "gap: prmon.txt has its share of the folder's bound");
+	free(text);
 	feeder_deinit(&feeder);
 }
 

@@ -183,6 +183,34 @@ CASE(sorts_job_log_by_time_and_escapes_it)
 	feeder_deinit(&feeder);
 }
 
+/* What a crash leaves that comes before the first emission after the loss of streams.json. */
+CASE(goes_on_with_job_log_without_streams_json)
+{
+	char path[400];
+	char *text;
+
+	begin();
+	feeder_send_lines(&feeder, 0, 0, 3);
+	feeder_close(&feeder);
+	text = feeder_read(&feeder, "job.log");
+	CHECK_EQ(feeder_count(text, "\n"), 3);
+	snprintf(path, sizeof(path), "%s/site/user/job/job.log", feeder.out);
+	CHECK_OK(truncate(path, (off_t)strlen(text) - 4)); /* half of the third */
+	snprintf(path, sizeof(path), "%s/site/user/job/streams.json", feeder.out);
+	CHECK_OK(unlink(path));
+	free(text);
+	feeder_open(&feeder);
+	feeder_send_lines(&feeder, 1, 3, 1);
+	feeder_close(&feeder);
+	text = feeder_read(&feeder, "job.log");
+	CHECK_STR(text, "2023-11-14 22:13:20.000 log     a.log: line 0\n"
+			"2023-11-14 22:13:20.001 log     a.log: line 1\n"
+			"2023-11-14 22:13:20.002 log     a.log: line 2\n"
+			"2023-11-14 22:13:20.003 log     a.log: line 3\n");
+	free(text);
+	feeder_deinit(&feeder);
+}
+
 CASE(writes_a_row_per_sample)
 {
 	struct jem_head head = feeder_head(JEM_KIND_metric, 0, 0, 4);
@@ -262,5 +290,6 @@ TESTS(T(writes_a_batch_and_accepts_it_then), T(removes_duplicates_and_names_gaps
       T(refuses_an_epoch_of_two_nodes), T(accepts_one_job_only_where_the_folder_is_its_own),
       T(settles_a_heartbeat_when_streams_json_tells_it),
       T(keeps_what_came_before_it_joined_apart_from_gaps), T(sorts_job_log_by_time_and_escapes_it),
-      T(writes_a_row_per_sample), T(writes_script_lines_with_their_monotonic_time),
+      T(goes_on_with_job_log_without_streams_json), T(writes_a_row_per_sample),
+      T(writes_script_lines_with_their_monotonic_time),
       T(refuses_a_folder_that_another_receiver_has), T(keeps_many_jobs_apart_with_few_descriptors))
