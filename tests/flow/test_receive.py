@@ -252,6 +252,8 @@ def accepts_nothing_that_it_cannot_write_and_goes_on(folder):
     for seq in range(60):
         feed.send(batch([dict(line, text=line["text"] + " " + "x" * 900)
                          for line in lines(seq * 20, 20)], seq=seq, first=seq * 20))
+        if seq == 4:
+            feed.wait()
     wait_until(lambda: "cannot write the files" in collector.said(), what="the warning")
     wait_until(lambda: feed.released > 0, what="a released batch")
     check(len(feed.outcomes) < 60, "not everything can be accepted")
