@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
 PAYLOAD = os.path.join(BUILD, "tests/bench/payload")
 PROBE = os.path.join(BUILD, "tests/flow/metrics_probe")
+STALL_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 COST_S = float(os.environ.get("BENCH_SECONDS", "30"))
 
 COLLECTD = """
@@ -194,37 +196,80 @@ def read_rollup(stopping, pid_of):
             pass
 
 
-def stall_run(runner, mib, mappings, with_rollup=False):
-    stopping = threading.Event()
-    child = subprocess.Popen([*runner, PAYLOAD, "stall", str(mib), str(mappings), "12"],
+def stall_run(mib, mappings, watcher):
+    """p50, p99.9 and longest wait of the payload; `watcher` is given its process and returns an
+    ending."""
+    child = subprocess.Popen([PAYLOAD, "stall", str(mib), str(mappings), "15"],
                              stdout=subprocess.PIPE)
-    reader = threading.Thread(target=read_rollup, args=(stopping, lambda: child.pid))
-    if with_rollup:
-        reader.start()
+    end = watcher(child)
     line = child.stdout.read().splitlines()[-1]
     child.wait()
-    stopping.set()
-    if with_rollup:
-        reader.join()
+    end()
     return tuple(float(number) for number in line.split())
+
+
+def watch_by_nobody(_child):
+    return lambda: None
+
+
+def watch_by_us(child):
+    """jemd as `jem run` starts it, without a broker."""
+    folder = tempfile.mkdtemp(prefix="jem-bench-")
+    daemon = subprocess.Popen(
+        ["nice", "-n", "10", os.path.join(BUILD, "jemd"), "--pid", str(child.pid), "--interval",
+         "1", "--filename", f"{folder}/t", "--json-summary", f"{folder}/j"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end():
+        daemon.terminate()
+        daemon.wait()
+        with open(f"{folder}/t", encoding="ascii") as text:
+            rows = [line.split("\t") for line in text.read().splitlines()]
+        column = rows[0].index("pss")
+        # what was measured has to have happened
+        watch_by_us.read |= max(int(row[column]) for row in rows[1:]) > 1 << 20
+        shutil.rmtree(folder)
+
+    return end
+
+
+watch_by_us.read = False
+
+
+def watch_by_rollup(child):
+    stopping = threading.Event()
+    reader = threading.Thread(target=read_rollup, args=(stopping, lambda: child.pid))
+    reader.start()
+
+    def end():
+        stopping.set()
+        reader.join()
+
+    return end
 
 
 def bench_stall():
     with open("/proc/meminfo", encoding="ascii") as text:
         free_mib = next(int(l.split()[1]) for l in text if l.startswith("MemAvailable")) // 1024
     mib = min(4096, free_mib // 2)
-    probe = [PROBE, "--quiet", "--"]
-    # Our readings come every few seconds, other load when it likes: the least of the longest waits
-    # of several runs is what the readings cost.
-    print(f"map, touch, unmap a page beside {mib} MiB: p99.9 and longest, ms (least of 5 runs)")
-    for mappings in (64, 1):
-        runs = {"control": ([], False), "jem, PSS on": (probe, False),
-                "smaps_rollup at 1 Hz": ([], True)}
-        for name, (runner, with_rollup) in runs.items():
-            got = [stall_run(runner, mib, mappings, with_rollup) for _ in range(5)]
+    watchers = {"control": watch_by_nobody, "jemd, PSS on": watch_by_us,
+                "smaps_rollup at 1 Hz": watch_by_rollup}
+    # Other load comes when it likes, so they take turns; the least and the median of the longest
+    # waits tell what the readings cost.
+    print(f"map, touch, unmap a page beside {mib} MiB for 15 s, ms; {STALL_ROUNDS} rounds in turn")
+    print(f"{'':36} {'p99.9':>8} {'longest: least':>15} {'median':>8} {'greatest':>9}")
+    for mappings in (1, 64):
+        runs = {name: [] for name in watchers}
+        for _ in range(STALL_ROUNDS):
+            for name, watcher in watchers.items():
+                runs[name].append(stall_run(mib, mappings, watcher))
+        for name, got in runs.items():
+            longest = sorted(g[2] for g in got)
             print(f"{mappings:4} mappings  {name:22} "
-                  f"{min(g[1] for g in got):8.3f} "
-                  f"{min(g[2] for g in got):8.2f}")
+                  f"{statistics.median(g[1] for g in got):8.3f} {longest[0]:15.2f} "
+                  f"{statistics.median(longest):8.2f} {longest[-1]:9.2f}", flush=True)
+        print(f"{'':15}PSS was {'read' if watch_by_us.read else 'NOT READ'} by jemd")
+        watch_by_us.read = False
 
 
 def payload_us(what, count, *options, watched=True):

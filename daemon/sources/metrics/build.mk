@@ -20,5 +20,7 @@ libmetrics_a_SOURCES = \
 	%D%/process.c %D%/process.h \
 	%D%/procset.c %D%/procset.h \
 	%D%/procset_search.c \
+	%D%/maps.c %D%/maps.h \
 	%D%/pss.c %D%/pss.h \
+	%D%/pss_scan.c %D%/pss_scan.h \
 	%D%/sampler.c %D%/sampler.h

@@ -82,13 +82,17 @@ static void set_pss(struct jem_sampler *sampler, uint64_t now_ns, double *values
 	const struct jem_procset *set = &sampler->set;
 	uint64_t oldest = now_ns;
 	uint64_t sum = 0;
+	uint64_t error = 0;
 	bool is_known = false;
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct jem_process *process = set->list[i];
 		uint64_t since, bytes;
 
-		if (!process->is_present || !jem_pss_value(set, process, &bytes))
+		if (!process->is_present)
+			continue;
+		error += jem_pss_error(process);
+		if (!jem_pss_value(set, process, &bytes))
 			continue;
 		sum += bytes;
 		since = process->pss.is_known ? process->pss.read_ns : process->start_ns;
@@ -103,6 +107,7 @@ static void set_pss(struct jem_sampler *sampler, uint64_t now_ns, double *values
 	if (!is_known)
 		return;
 	values[JEM_METRIC_pss_bytes] = (double)sum;
+	values[JEM_METRIC_pss_error_bytes] = (double)error;
 	values[JEM_METRIC_pss_age_s] = seconds(now_ns - oldest);
 }
 
@@ -164,6 +169,7 @@ void jem_process_values(const struct jem_procset *set, const struct jem_process 
 		values[JEM_METRIC_open_files] = (double)process->open_files;
 	if (process->pss.is_known && jem_pss_value(set, process, &pss)) {
 		values[JEM_METRIC_pss_bytes] = (double)pss;
+		values[JEM_METRIC_pss_error_bytes] = (double)jem_pss_error(process);
 		values[JEM_METRIC_pss_age_s] = seconds(now_ns - process->pss.read_ns);
 	}
 }

@@ -26,12 +26,16 @@ struct jem_tally {
 /* Proportional set size: the last reading, and what it cost (pss.h). */
 struct jem_pss_reading {
 	uint64_t bytes;
-	uint64_t read_ns;    /* when; 0: never */
-	uint64_t cost_ns;    /* of the whole reading */
-	uint64_t stall_ns;   /* the longest the process's mappings were locked */
-	uint64_t rss_bytes;  /* resident set at the reading */
-	uint64_t anon_bytes; /* its anonymous part */
-	bool is_known;       /* false: never read, or it was refused */
+	uint64_t error_bytes;  /* it may be so much less */
+	uint64_t read_ns;      /* when; 0: never */
+	uint64_t cost_ns;      /* of the whole reading */
+	uint64_t stall_ns;     /* the longest the process's mappings were locked */
+	uint64_t rss_bytes;    /* resident set at the reading */
+	uint64_t anon_bytes;   /* its anonymous part */
+	uint64_t smaps_ns;     /* how long smaps would lock the mappings, or did */
+	uint64_t smaps_rss;    /* resident set when that was found; 0: not yet */
+	bool is_known;         /* false: never read, or it was refused */
+	bool is_not_for_pages; /* its page table says too little of it, or may not be read */
 };
 
 struct jem_process {

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 enum {
@@ -13,8 +14,10 @@ enum {
 	CORES_COUNTED = 32,
 	PIECE = 640, /* of smaps: less than one mapping's text, so that a read shows only one */
 	LINES_TEXT = 4096,
-	MAPS_TEXT = 64 << 10,
 	ROLLUP_TEXT = 2048,
+	SPARSE = 8, /* address space by resident set: what is beyond is not scanned */
+	SHARE_OF_TICK = 125,
+	SHARE_OF_ERROR = 20, /* of what a scan finds, no more than a part may be left open */
 };
 static const int64_t CREDIT_MAX_NS = 50000000;      /* a new job may be read at once */
 static const uint64_t STALL_NS_PER_GIB = 6000000;   /* of 4 KiB pages; huge ones cost far less */
@@ -22,10 +25,25 @@ static const uint64_t ROLLUP_RSS_MAX = 64u << 20;   /* 0.4 ms of stall */
 static const uint64_t SETTLED_NS = 500000000;       /* younger processes may be gone at once */
 static const uint64_t UNCHANGED_NS = 300000000000u; /* others may have stopped sharing */
 static const uint64_t CHANGE_MIN = 256 << 10;
+static const uint64_t YIELD_NS = 1000000;
+static const uint64_t SLICE_MIN_NS = 8000000; /* of a scan, at a tick */
+static const uint64_t SLICE_MAX_NS = 40000000;
 
 void jem_pss_init(struct jem_pss *pss, uint64_t stall_ns)
 {
 	*pss = (struct jem_pss){ .stall_ns = stall_ns, .credit_ns = CREDIT_MAX_NS };
+}
+
+void jem_pss_deinit(struct jem_pss *pss)
+{
+	if (pss->is_scanning)
+		jem_pss_scan_close(&pss->scan);
+	pss->is_scanning = false;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
 }
 
 static uint64_t stall_of(uint64_t bytes)
@@ -33,28 +51,23 @@ static uint64_t stall_of(uint64_t bytes)
 	return (uint64_t)((double)bytes / (1 << 30) * (double)STALL_NS_PER_GIB);
 }
 
-/* "START-END perms ...": the largest mapping bounds what one piece of smaps can cost. */
+/* The largest mapping bounds what one piece of smaps can cost. */
 static uint64_t largest_mapping(const char *root, pid_t pid)
 {
-	auto_free char *text = malloc(MAPS_TEXT);
+	struct jem_mapping mapping;
+	struct jem_maps maps;
 	uint64_t largest = 0;
-	char *line = text;
 
-	if (!text || jem_proc_read(root, text, MAPS_TEXT, "/proc/%d/maps", (int)pid) < 0)
+	if (jem_maps_open(&maps, root, pid) < 0)
 		return UINT64_MAX;
-	while (line && *line) {
-		uint64_t start = strtoull(line, &line, 16);
-		uint64_t end = *line == '-' ? strtoull(line + 1, &line, 16) : start;
-
-		if (end > start && end - start > largest)
-			largest = end - start;
-		line = strchr(line, '\n');
-		line += line != NULL;
-	}
+	while (jem_maps_next(&maps, &mapping))
+		if (mapping.is_accessible && mapping.end - mapping.start > largest)
+			largest = mapping.end - mapping.start;
+	jem_maps_close(&maps);
 	return largest;
 }
 
-/* As the last time, grown with the process; before the first time from its mappings. */
+/* As the last time; before the first time, and when it has become another, from its mappings. */
 static uint64_t predicted_stall(const char *root, struct jem_process *process)
 {
 	struct jem_pss_reading *last = &process->pss;
@@ -62,13 +75,14 @@ static uint64_t predicted_stall(const char *root, struct jem_process *process)
 
 	if (rss <= ROLLUP_RSS_MAX)
 		return stall_of(rss);
-	if (!last->rss_bytes) {
+	if (!last->smaps_rss || distance(rss, last->smaps_rss) > last->smaps_rss / 8) {
 		uint64_t largest = largest_mapping(root, process->pid);
 
-		last->rss_bytes = rss;
-		last->stall_ns = stall_of(largest < rss ? largest : rss);
+		last->is_not_for_pages = false; /* perhaps it shares less now */
+		last->smaps_rss = rss;
+		last->smaps_ns = stall_of(largest < rss ? largest : rss);
 	}
-	return (uint64_t)((double)last->stall_ns * (double)rss / (double)last->rss_bytes);
+	return (uint64_t)((double)last->smaps_ns * (double)rss / (double)last->smaps_rss);
 }
 
 static int read_rollup(const char *root, pid_t pid, uint64_t *bytes, uint64_t *stall_ns)
@@ -109,6 +123,7 @@ static int read_smaps(const char *root, pid_t pid, uint64_t *bytes, uint64_t *st
 {
 	auto_close int fd = jem_proc_open(root, "/proc/%d/smaps", (int)pid);
 	char text[LINES_TEXT];
+	uint64_t yielded_ns = 0;
 	uint64_t longest = 0;
 	uint64_t kb = 0;
 	size_t len = 0;
@@ -117,8 +132,15 @@ static int read_smaps(const char *root, pid_t pid, uint64_t *bytes, uint64_t *st
 		return fd;
 	for (;;) {
 		uint64_t before = jem_now_ns();
-		ssize_t n = read(fd, text + len, PIECE);
-		uint64_t took = jem_now_ns() - before;
+		uint64_t took;
+		ssize_t n;
+
+		if (before - yielded_ns > YIELD_NS) {
+			sched_yield(); /* rather now than while the mappings are locked */
+			yielded_ns = before = jem_now_ns();
+		}
+		n = read(fd, text + len, PIECE);
+		took = jem_now_ns() - before;
 
 		if (n < 0)
 			return -errno;
@@ -156,13 +178,10 @@ int jem_pss_read(const char *root, struct jem_process *process, uint64_t now_ns)
 	}
 	reading->is_known = true;
 	reading->bytes = bytes;
-	reading->stall_ns = stall_ns;
+	reading->error_bytes = 0;
+	reading->stall_ns = reading->smaps_ns = stall_ns;
+	reading->smaps_rss = process->memory.rss_bytes;
 	return 0;
-}
-
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
 }
 
 /* How much it matters to read this process now; 0: not at all. */
@@ -183,44 +202,141 @@ static uint64_t weight_of(const struct jem_pss *pss, const struct jem_procset *s
 	if (last->read_ns && (change < CHANGE_MIN || change < process->memory.rss_bytes / 100))
 		return 0;
 	stall_ns = predicted_stall(set->reader.root, process);
-	if (stall_ns > pss->stall_ns && now_ns - since < stall_ns * SHARE_OF_STALL)
+	if (stall_ns > pss->stall_ns && last->is_not_for_pages &&
+	    now_ns - since < stall_ns * SHARE_OF_STALL)
 		return 0;
 	/* The first reading comes before any other. */
 	return last->read_ns ? change : (UINT64_MAX >> 1) + change;
+}
+
+/* --- counting pages --------------------------------------------------------------------------- */
+
+/* Takes what the scan found, or notes that it is no way for this process. */
+static void take_scan(const struct jem_pss_scan *scan, struct jem_process *process,
+		      uint64_t begun_ns)
+{
+	struct jem_pss_reading *reading = &process->pss;
+	uint64_t found = scan->own_bytes + scan->shared_bytes;
+	uint64_t open = scan->shared_bytes / 2;
+	uint64_t slack = process->memory.rss_bytes / SHARE_OF_ERROR;
+
+	/* Pages in two sizes, of devices or of nobody would make it another sum than PSS. */
+	reading->is_not_for_pages =
+		distance(found, process->memory.rss_bytes) > slack || open > found / SHARE_OF_ERROR;
+	if (reading->is_not_for_pages)
+		return;
+	reading->is_known = true;
+	reading->bytes = scan->own_bytes + open;
+	reading->error_bytes = open;
+	reading->read_ns = begun_ns;
+	reading->rss_bytes = process->memory.rss_bytes;
+	reading->anon_bytes = process->memory.anon_bytes;
+	reading->cost_ns = scan->cost_ns;
+	reading->stall_ns = scan->longest_ns;
+}
+
+static void spend(struct jem_pss *pss, uint64_t cost_ns, uint64_t stall_ns)
+{
+	pss->credit_ns -= (int64_t)cost_ns;
+	pss->spent_ns += cost_ns;
+	if (stall_ns > pss->longest_stall_ns)
+		pss->longest_stall_ns = stall_ns;
+}
+
+static void scan_on(struct jem_pss *pss, struct jem_procset *set)
+{
+	struct jem_pss_scan *scan = &pss->scan;
+	struct jem_process *process = jem_procset_find(set, scan->pid);
+	uint64_t before_ns = scan->cost_ns;
+	int status = -ESRCH;
+
+	if (process && process->start_ticks == scan->start_ticks)
+		status = jem_pss_scan_step(scan, pss->slice_ns);
+	else
+		process = NULL;
+	spend(pss, scan->cost_ns - before_ns, scan->longest_ns);
+	if (!status)
+		return;
+	if (status > 0) {
+		take_scan(scan, process, pss->begun_ns);
+		pss->readings++;
+	} else if (process) {
+		process->pss.is_not_for_pages = true;
+	}
+	jem_pss_deinit(pss);
+}
+
+static void start_scan(struct jem_pss *pss, struct jem_procset *set, struct jem_process *process,
+		       uint64_t now_ns)
+{
+	uint64_t span_max = process->memory.rss_bytes * SPARSE;
+
+	if (jem_pss_scan_open(&pss->scan, set->reader.root, process->pid, span_max) < 0) {
+		process->pss.is_not_for_pages = true;
+		return;
+	}
+	pss->scan.start_ticks = process->start_ticks;
+	pss->is_scanning = true;
+	pss->begun_ns = now_ns;
+	scan_on(pss, set);
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+static struct jem_process *choose(const struct jem_pss *pss, struct jem_procset *set,
+				  uint64_t now_ns)
+{
+	struct jem_process *chosen = NULL;
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		uint64_t weight = set->list[i]->pss.read_ns == now_ns
+					  ? 0
+					  : weight_of(pss, set, set->list[i], now_ns);
+
+		if (weight > best) {
+			best = weight;
+			chosen = set->list[i];
+		}
+	}
+	return chosen;
 }
 
 void jem_pss_step(struct jem_pss *pss, struct jem_procset *set, double cores, uint64_t now_ns)
 {
 	double share = cores > 1 ? (cores < CORES_COUNTED ? cores : CORES_COUNTED) : 1;
 
+	pss->slice_ns = SLICE_MIN_NS;
+	if (pss->last_ns && (now_ns - pss->last_ns) / SHARE_OF_TICK > SLICE_MIN_NS)
+		pss->slice_ns = (now_ns - pss->last_ns) / SHARE_OF_TICK;
+	if (pss->slice_ns > SLICE_MAX_NS)
+		pss->slice_ns = SLICE_MAX_NS;
 	if (pss->last_ns)
 		pss->credit_ns += (int64_t)((double)(now_ns - pss->last_ns) * share / SHARE_OF_CPU);
 	if (pss->credit_ns > CREDIT_MAX_NS)
 		pss->credit_ns = CREDIT_MAX_NS;
 	pss->last_ns = now_ns;
-	while (pss->credit_ns > 0) {
-		struct jem_process *chosen = NULL;
-		uint64_t best = 0;
+	if (pss->is_scanning) /* what was begun is finished; it may owe for it afterwards */
+		scan_on(pss, set);
+	while (pss->credit_ns > 0 && !pss->is_scanning) {
+		struct jem_process *chosen = choose(pss, set, now_ns);
 
-		for (size_t i = 0; i < set->count; i++) {
-			uint64_t weight = set->list[i]->pss.read_ns == now_ns
-						  ? 0
-						  : weight_of(pss, set, set->list[i], now_ns);
-
-			if (weight > best) {
-				best = weight;
-				chosen = set->list[i];
-			}
-		}
 		if (!chosen)
 			return;
+		if (!chosen->pss.is_not_for_pages &&
+		    predicted_stall(set->reader.root, chosen) > pss->stall_ns) {
+			start_scan(pss, set, chosen, now_ns);
+			continue;
+		}
 		(void)jem_pss_read(set->reader.root, chosen, now_ns);
-		pss->credit_ns -= (int64_t)chosen->pss.cost_ns;
-		pss->spent_ns += chosen->pss.cost_ns;
+		spend(pss, chosen->pss.cost_ns, chosen->pss.stall_ns);
 		pss->readings++;
-		if (chosen->pss.stall_ns > pss->longest_stall_ns)
-			pss->longest_stall_ns = chosen->pss.stall_ns;
 	}
+}
+
+uint64_t jem_pss_error(const struct jem_process *process)
+{
+	return process->pss.is_known ? process->pss.error_bytes : process->memory.rss_bytes;
 }
 
 bool jem_pss_value(const struct jem_procset *set, const struct jem_process *process,

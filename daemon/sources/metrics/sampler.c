@@ -134,6 +134,7 @@ void jem_sampler_destroy(struct jem_sampler *sampler)
 	if (!sampler)
 		return;
 	jem_perf_tasks_close(sampler->perf);
+	jem_pss_deinit(&sampler->pss);
 	jem_cgroup_destroy(sampler->cgroup);
 	jem_procset_deinit(&sampler->set);
 	jem_folders_destroy(sampler->folders);
