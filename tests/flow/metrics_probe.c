@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 	struct probe probe = { .settings = { .interval_ns = 1000000000,
 					     .process_change = 0.05,
 					     .process_every_ns = 60000000000,
-					     .uses_perf = true,
+					     .task_records = JEM_TASK_RECORDS_AUTO,
 					     .reads_pss = true,
 					     .pss_stall_ns = 2000000 } };
 	int i;
@@ -263,7 +263,9 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "--interval") && i + 1 < argc)
 			probe.settings.interval_ns = (uint64_t)(atof(argv[++i]) * 1e9);
 		else if (!strcmp(argv[i], "--no-perf"))
-			probe.settings.uses_perf = false;
+			probe.settings.task_records = JEM_TASK_RECORDS_OFF;
+		else if (!strcmp(argv[i], "--connector"))
+			probe.settings.task_records = JEM_TASK_RECORDS_CONNECTOR;
 		else if (!strcmp(argv[i], "--no-pss"))
 			probe.settings.reads_pss = false;
 		else if (!strcmp(argv[i], "--quiet"))

@@ -129,6 +129,35 @@ def follows_every_tree_without_task_records(folder):
         check(not check_tree(folder, tree, "--no-perf").has_task_records, "there are task records")
 
 
+def check_trees_by_connector(folder, *options, runner=()):
+    for tree in TREES:
+        seen = check_tree(folder, tree, "--connector", *options, runner=runner)
+        if not seen.has_task_records:
+            skip("the proc connector is not to be had here")
+        text = next(r["text"] for r in seen.status if r.get("what") == "processes")
+        check("connector" in text, f"how processes are seen: {text}")
+
+
+@case
+def follows_every_tree_by_the_proc_connector(folder):
+    check_trees_by_connector(folder)
+
+
+@case
+def follows_every_tree_by_the_proc_connector_as_an_ordinary_user(folder):
+    need_root()
+    check_trees_by_connector(folder, runner=NOBODY)
+
+
+@case
+def finds_daemons_of_a_job_beside_us_by_task_records(folder):
+    for options in (("--beside", "--connector"), ("--beside",)):
+        seen = watch(folder, "daemon", *options)
+        if not seen.has_task_records:
+            skip("task records are not to be had here")
+        check_found(seen, TREES["daemon"])
+
+
 @case
 def follows_every_tree_as_an_ordinary_user(folder):
     need_root()

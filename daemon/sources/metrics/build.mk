@@ -21,6 +21,8 @@ libmetrics_a_SOURCES = \
 	%D%/procset.c %D%/procset.h \
 	%D%/procset_search.c \
 	%D%/maps.c %D%/maps.h \
+	%D%/proc_events.c %D%/proc_events.h \
 	%D%/pss.c %D%/pss.h \
+	%D%/task_event.h \
 	%D%/pss_scan.c %D%/pss_scan.h \
 	%D%/sampler.c %D%/sampler.h

@@ -14,6 +14,7 @@
 enum {
 	ENDS_A_TICK =
 		250, /* processes that ended, published one by one in a tick; more are counted */
+	CONNECTOR_PAUSE_MS = 50,
 };
 
 _Static_assert(JEM_METRICS_FOLDERS_MAX == JEM_FOLDERS_MAX, "the sampler takes as many folders");
@@ -32,7 +33,8 @@ struct jem_metrics_source {
 	bool is_running;
 	int timer_fd;
 	uv_poll_t timer;
-	uv_poll_t tasks; /* the task records' rings are half full */
+	uv_poll_t tasks; /* the task records' rings are half full, or there are events */
+	uv_timer_t pause;
 	bool has_tasks;
 	unsigned open_handles;
 	char work[PATH_MAX];
@@ -40,18 +42,28 @@ struct jem_metrics_source {
 	char home[PATH_MAX];
 };
 
+static enum jem_task_records records_of(const char *word)
+{
+	if (word && !strcmp(word, "off"))
+		return JEM_TASK_RECORDS_OFF;
+	if (word && !strcmp(word, "perf"))
+		return JEM_TASK_RECORDS_PERF;
+	if (word && !strcmp(word, "connector"))
+		return JEM_TASK_RECORDS_CONNECTOR;
+	return JEM_TASK_RECORDS_AUTO;
+}
+
 void jem_metrics_settings_load(const struct jem_config *config, struct jem_metrics_settings *ret)
 {
 	size_t count = jem_config_list_size(config, JEM_OPTION_metrics_folders);
 	const char *pss = jem_config_str(config, JEM_OPTION_metrics_pss);
-	const char *perf = jem_config_str(config, JEM_OPTION_metrics_task_records);
 
 	*ret = (struct jem_metrics_settings){
 		.interval_ns = jem_config_ns(config, JEM_OPTION_metrics_interval),
 		.process_change =
 			(double)jem_config_u64(config, JEM_OPTION_metrics_process_change) / 100,
 		.process_every_ns = jem_config_ns(config, JEM_OPTION_metrics_process_every),
-		.uses_perf = !perf || strcmp(perf, "off"),
+		.task_records = records_of(jem_config_str(config, JEM_OPTION_metrics_task_records)),
 		.reads_pss = !pss || strcmp(pss, "off"),
 		.pss_stall_ns = jem_config_ns(config, JEM_OPTION_metrics_pss_stall),
 	};
@@ -123,12 +135,26 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 	jem_metrics_source_sample(source);
 }
 
+static void on_tasks(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct jem_metrics_source *source = timer->data;
+
+	uv_poll_start(&source->tasks, UV_READABLE, on_tasks);
+}
+
 static void on_tasks(uv_poll_t *poll, int status, int events)
 {
 	struct jem_metrics_source *source = poll->data;
 
 	(void)status, (void)events;
 	jem_sampler_drain(source->sampler);
+	if (source->sampler->records != JEM_TASK_RECORDS_CONNECTOR)
+		return;
+	/* It wakes us for every process of the node: not more often than we need to keep up. */
+	uv_poll_stop(&source->tasks);
+	uv_timer_start(&source->pause, on_pause_over, CONNECTOR_PAUSE_MS, 0);
 }
 
 /* --- where the job is ------------------------------------------------------------------------- */
@@ -186,10 +212,11 @@ static int open_handles(struct jem_metrics_source *source)
 		return status;
 	source->timer.data = source;
 	source->open_handles++;
-	if (source->sampler->perf &&
-	    !uv_poll_init(source->loop, &source->tasks, jem_perf_tasks_fd(source->sampler->perf))) {
-		source->tasks.data = source;
-		source->open_handles++;
+	if (jem_sampler_records_fd(source->sampler) >= 0 &&
+	    !uv_poll_init(source->loop, &source->tasks, jem_sampler_records_fd(source->sampler))) {
+		uv_timer_init(source->loop, &source->pause);
+		source->tasks.data = source->pause.data = source;
+		source->open_handles += 2;
 		source->has_tasks = true;
 	}
 	return 0;
@@ -207,7 +234,7 @@ static int create_sampler(struct jem_metrics_source *source,
 		.tmp = *source->tmp ? source->tmp : NULL,
 		.home = *source->home ? source->home : NULL,
 		.folder_count = settings->folder_count,
-		.uses_perf = settings->uses_perf,
+		.task_records = settings->task_records,
 		.reads_pss = settings->reads_pss,
 		.pss_stall_ns = settings->pss_stall_ns,
 		.on_end = on_end,
@@ -270,8 +297,10 @@ void jem_metrics_source_stop(struct jem_metrics_source *source)
 		return;
 	source->is_running = false;
 	uv_poll_stop(&source->timer);
-	if (source->has_tasks)
+	if (source->has_tasks) {
 		uv_poll_stop(&source->tasks);
+		uv_timer_stop(&source->pause);
+	}
 }
 
 static void free_source(struct jem_metrics_source *source)
@@ -299,8 +328,10 @@ void jem_metrics_source_destroy(struct jem_metrics_source *source)
 		free_source(source);
 		return;
 	}
-	if (source->has_tasks)
+	if (source->has_tasks) {
 		uv_close((uv_handle_t *)&source->tasks, on_closed);
+		uv_close((uv_handle_t *)&source->pause, on_closed);
+	}
 	uv_close((uv_handle_t *)&source->timer, on_closed);
 }
 

@@ -12,6 +12,7 @@
 #ifndef JEM_DAEMON_METRICS_SOURCE_H
 #define JEM_DAEMON_METRICS_SOURCE_H
 
+#include "daemon/sources/metrics/task_event.h"
 #include "common/config.h"
 #include "daemon/batcher.h"
 #include "daemon/job.h"
@@ -23,7 +24,7 @@ struct jem_metrics_settings {
 	uint64_t interval_ns;
 	double process_change; /* 0.05: a process is published when something moved by 5 % */
 	uint64_t process_every_ns;
-	bool uses_perf; /* task records, where they are allowed */
+	enum jem_task_records task_records; /* where they are allowed */
 	bool reads_pss;
 	uint64_t pss_stall_ns;
 	const char *folders[JEM_METRICS_FOLDERS_MAX]; /* borrowed from the configuration */

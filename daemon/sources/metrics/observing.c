@@ -22,53 +22,79 @@ static void publish(struct jem_batcher *batcher, const char *what, const char *l
 	jem_batcher_end(batcher, JEM_URGENT);
 }
 
+static const char *why_no_records(int error, const char **remedy)
+{
+	*remedy = NULL;
+	switch (error) {
+	case -ENOTSUP:
+		*remedy = "set metrics.task_records = auto";
+		return "task records are turned off";
+	case -E2BIG:
+		*remedy =
+			"bind the job to the processors it may use (cpuset, taskset), or let the "
+			"monitor hear the proc connector (Linux 6.6 or root, outside a container)";
+		return "on so many processors task records of perf would cost the job more than "
+		       "they "
+		       "are worth";
+	case -EACCES:
+	case -EPERM:
+		*remedy = "set kernel.perf_event_paranoid to 2 or less";
+		break;
+	default:
+		break;
+	}
+	return strerror(-error);
+}
+
 static void publish_processes(struct jem_batcher *batcher, const struct jem_sampler *sampler)
 {
-	const char *what = "processes";
-	const char *remedy = NULL;
-	char text[256];
+	const char *beside = sampler->options.launcher
+				     ? ""
+				     : "; what leaves its parent and session within an interval, "
+				       "and does not bear the job's identifier, is not seen";
+	const char *remedy;
+	const char *why;
+	char text[512];
 
-	if (sampler->perf) {
-		publish(batcher, what, "task records",
-			"every process of the job is seen, however short it lives", NULL);
+	if (sampler->records != JEM_TASK_RECORDS_OFF) {
+		publish(batcher, "processes", "task records",
+			sampler->records == JEM_TASK_RECORDS_PERF
+				? "every process of the job is seen, however short it lives"
+				: "every process of the job is seen, however short it lives, by "
+				  "the "
+				  "proc connector",
+			NULL);
 		return;
 	}
-	if (sampler->perf_error == -ENOTSUP) {
-		remedy = "set metrics.task_records = auto";
-		snprintf(text, sizeof(text),
-			 "processes shorter than the interval are seen by their parents' times "
-			 "only: task records are turned off");
-	} else if (sampler->perf_error == -E2BIG) {
-		remedy = "bind the job to the processors it may use (cpuset, taskset)";
-		snprintf(text, sizeof(text),
-			 "processes shorter than the interval are seen by their parents' times "
-			 "only: task records would cost the job more than they are worth on over "
-			 "%d processors",
-			 JEM_PERF_CPUS_MAX);
-	} else {
-		remedy = sampler->perf_error == -EACCES || sampler->perf_error == -EPERM
-				 ? "set kernel.perf_event_paranoid to 2 or less"
-				 : NULL;
-		snprintf(text, sizeof(text),
-			 "processes shorter than the interval are seen by their parents' times "
-			 "only: no task records (%s)",
-			 strerror(-sampler->perf_error));
-	}
-	publish(batcher, what, "parents' times", text, remedy);
+	why = why_no_records(sampler->records_error, &remedy);
+	snprintf(text, sizeof(text),
+		 "processes shorter than the interval are seen by their parents' times only: %s%s",
+		 why, beside);
+	publish(batcher, "processes", "parents' times", text, remedy);
 }
 
 static void publish_times(struct jem_batcher *batcher, const struct jem_sampler *sampler)
 {
-	if (sampler->options.launcher)
-		publish(batcher, "cpu time", "exact",
-			"processor time in all is exact: every process is reaped by the launcher "
-			"or by its parent",
-			NULL);
-	else
+	if (!sampler->options.launcher)
 		publish(batcher, "cpu time", "sampled",
 			"processor time of processes that the job leaves to others ends with their "
 			"last sample",
 			"start the job by jem run");
+	else if (sampler->perf)
+		publish(batcher, "cpu time", "reaped, and a clock",
+			"processor time in all is what the kernel told when a process was reaped, "
+			"by "
+			"the launcher or by its parent; where a parent ignores SIGCHLD an "
+			"inherited "
+			"clock has counted its children's, to 1 %",
+			NULL);
+	else
+		publish(batcher, "cpu time", "reaped",
+			"processor time in all is what the kernel told when a process was reaped, "
+			"by "
+			"the launcher or by its parent; where a parent ignores SIGCHLD that of its "
+			"children ends with their last sample",
+			NULL);
 }
 
 static void publish_cgroup(struct jem_batcher *batcher, const struct jem_sampler *sampler)

@@ -14,10 +14,11 @@
 #include <time.h>
 
 enum {
-	RING_PAGES = 16,   /* 64 KiB: some 600 short processes between two drains */
-	RECORD_MAX = 4096, /* those we ask for are under 100 bytes */
-	EVENTS_MAX = 256,  /* threads times processors */
-	SORT_MAX = 4096,   /* records put in order at a time */
+	RING_PAGES = 16,        /* 64 KiB: some 600 short processes between two drains */
+	RING_PAGES_OF_MANY = 4, /* there are more than JEM_PERF_CPUS_FEW rings */
+	RECORD_MAX = 4096,      /* those we ask for are under 100 bytes */
+	EVENTS_MAX = 256,       /* threads times processors */
+	SORT_MAX = 4096,        /* records put in order at a time */
 };
 
 struct ring {
@@ -36,6 +37,7 @@ struct jem_perf_tasks {
 	int clocks[EVENTS_MAX];
 	size_t clock_count;
 	int epoll_fd;
+	unsigned ring_pages;           /* of each, where the kernel lets us have them */
 	struct jem_task_event *sorted; /* owned; room for SORT_MAX */
 	size_t sorted_count;
 };
@@ -47,7 +49,7 @@ static int open_event(struct perf_event_attr *attr, pid_t tid, int cpu)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static struct perf_event_attr task_attr(void)
+static struct perf_event_attr task_attr(unsigned ring_pages)
 {
 	return (struct perf_event_attr){
 		.size = sizeof(struct perf_event_attr),
@@ -64,16 +66,16 @@ static struct perf_event_attr task_attr(void)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,
-		.wakeup_watermark = RING_PAGES * 4096 / 2,
+		.wakeup_watermark = ring_pages * 4096 / 2,
 	};
 }
 
-static int map_ring(struct ring *ring)
+static int map_ring(struct ring *ring, size_t pages)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	/* kernel.perf_event_mlock_kb bounds what an ordinary user may have: take what there is. */
-	for (size_t pages = RING_PAGES; pages; pages /= 2) {
+	for (; pages; pages /= 2) {
 		void *map;
 
 		ring->data_bytes = pages * page;
@@ -92,7 +94,7 @@ static int map_ring(struct ring *ring)
 /* The first thread's event on a processor gets the ring, the others write into it. */
 static int open_ring(struct jem_perf_tasks *perf, int cpu, const pid_t *tids, size_t count)
 {
-	struct perf_event_attr attr = task_attr();
+	struct perf_event_attr attr = task_attr(perf->ring_pages);
 	struct epoll_event poll = { .events = EPOLLIN | EPOLLET };
 	struct ring *ring = &perf->rings[perf->ring_count];
 	int status;
@@ -101,7 +103,7 @@ static int open_ring(struct jem_perf_tasks *perf, int cpu, const pid_t *tids, si
 	if (ring->fd < 0)
 		return ring->fd;
 	perf->ring_count++;
-	status = map_ring(ring);
+	status = map_ring(ring, perf->ring_pages);
 	if (status < 0)
 		return status;
 	/* Edge-triggered: an event whose tasks have all ended hangs up for good. */
@@ -144,20 +146,33 @@ static int open_clocks(struct jem_perf_tasks *perf, const pid_t *tids, size_t co
 	return 0;
 }
 
+int jem_perf_tasks_cpus(pid_t tid)
+{
+	cpu_set_t cpus;
+
+	/* Larger machines than a cpu_set_t holds give EINVAL: far beyond what we watch. */
+	if (sched_getaffinity(tid, sizeof(cpus), &cpus) < 0)
+		return errno == EINVAL ? -E2BIG : -errno;
+	return CPU_COUNT(&cpus);
+}
+
 static int open_all(struct jem_perf_tasks *perf, const pid_t *tids, size_t count)
 {
+	int cpu_count = jem_perf_tasks_cpus(tids[0]);
 	cpu_set_t cpus;
 	int status;
 
-	/* Larger machines than a cpu_set_t holds give EINVAL: far beyond what we watch. */
-	if (sched_getaffinity(tids[0], sizeof(cpus), &cpus) < 0)
-		return errno == EINVAL ? -E2BIG : -errno;
-	if (CPU_COUNT(&cpus) > JEM_PERF_CPUS_MAX || count * (size_t)CPU_COUNT(&cpus) > EVENTS_MAX)
+	if (cpu_count < 0)
+		return cpu_count;
+	if (cpu_count > JEM_PERF_CPUS_MAX || count * (size_t)cpu_count > EVENTS_MAX)
 		return -E2BIG;
+	if (sched_getaffinity(tids[0], sizeof(cpus), &cpus) < 0)
+		return -errno;
+	perf->ring_pages = cpu_count > JEM_PERF_CPUS_FEW ? RING_PAGES_OF_MANY : RING_PAGES;
 	perf->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (perf->epoll_fd < 0)
 		return -errno;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+	for (int cpu = 0; cpu < CPU_SETSIZE && perf->ring_count < JEM_PERF_CPUS_MAX; cpu++) {
 		if (!CPU_ISSET(cpu, &cpus))
 			continue;
 		status = open_ring(perf, cpu, tids, count);
@@ -178,6 +193,25 @@ int jem_perf_tasks_open(const pid_t *tids, size_t count, struct jem_perf_tasks *
 	perf->sorted = calloc(SORT_MAX, sizeof(*perf->sorted));
 	if (perf->sorted)
 		status = count ? open_all(perf, tids, count) : -ESRCH;
+	if (status < 0) {
+		jem_perf_tasks_close(perf);
+		return status;
+	}
+	*ret = perf;
+	return 0;
+}
+
+int jem_perf_tasks_open_clocks(const pid_t *tids, size_t count, struct jem_perf_tasks **ret)
+{
+	struct jem_perf_tasks *perf = calloc(1, sizeof(*perf));
+	int status;
+
+	if (!perf)
+		return -ENOMEM;
+	perf->epoll_fd = -1;
+	status = count > EVENTS_MAX ? -E2BIG : open_clocks(perf, tids, count);
+	if (!status && !perf->clock_count)
+		status = -ESRCH;
 	if (status < 0) {
 		jem_perf_tasks_close(perf);
 		return status;
@@ -338,6 +372,8 @@ uint64_t jem_perf_tasks_drain(struct jem_perf_tasks *perf, jem_task_event_fn on_
 	struct epoll_event events[JEM_PERF_CPUS_MAX];
 	uint64_t lost = 0;
 
+	if (!perf->ring_count)
+		return 0;
 	for (size_t i = 0; i < perf->ring_count; i++)
 		lost += drain_ring(perf, &perf->rings[i], on_event, arg);
 	hand_on(perf, on_event, arg);

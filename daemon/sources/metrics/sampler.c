@@ -60,19 +60,57 @@ static size_t list_threads(const struct jem_procset *set, pid_t *tids)
 	return count;
 }
 
-static void open_perf(struct jem_sampler *sampler)
+static int open_perf(struct jem_sampler *sampler, const pid_t *tids, size_t count)
+{
+	int status = count < ATTACH_MAX ? jem_perf_tasks_open(tids, count, &sampler->perf) : -E2BIG;
+
+	if (!status)
+		sampler->records = JEM_TASK_RECORDS_PERF;
+	return status;
+}
+
+static int open_connector(struct jem_sampler *sampler, const pid_t *tids, size_t count)
+{
+	sampler->events_fd = jem_proc_events_open();
+	if (sampler->events_fd < 0)
+		return sampler->events_fd;
+	sampler->records = JEM_TASK_RECORDS_CONNECTOR;
+	(void)jem_perf_tasks_open_clocks(tids, count, &sampler->perf);
+	return 0;
+}
+
+/* On few processors perf, which tells of the job alone; on many the connector, which costs nothing. */
+static int open_records(struct jem_sampler *sampler, const pid_t *tids, size_t count)
+{
+	enum jem_task_records asked = sampler->options.task_records;
+	int perf_error = -ENOTSUP, error;
+
+	if (*sampler->options.root || asked == JEM_TASK_RECORDS_OFF || !count)
+		return -ENOTSUP;
+	if (asked != JEM_TASK_RECORDS_CONNECTOR) {
+		int cpus = jem_perf_tasks_cpus(tids[0]);
+
+		if (asked == JEM_TASK_RECORDS_PERF || (cpus >= 0 && cpus <= JEM_PERF_CPUS_FEW))
+			perf_error = open_perf(sampler, tids, count);
+		if (!perf_error || asked == JEM_TASK_RECORDS_PERF)
+			return perf_error;
+	}
+	error = open_connector(sampler, tids, count);
+	if (error && asked == JEM_TASK_RECORDS_AUTO && perf_error == -ENOTSUP)
+		perf_error = open_perf(sampler, tids, count);
+	if (sampler->records != JEM_TASK_RECORDS_OFF)
+		return 0;
+	return asked == JEM_TASK_RECORDS_AUTO ? perf_error : error;
+}
+
+static void watch_tasks(struct jem_sampler *sampler)
 {
 	pid_t tids[ATTACH_MAX];
-	size_t count;
+	size_t count = list_threads(&sampler->set, tids);
 
-	if (*sampler->options.root || !sampler->options.uses_perf) {
-		sampler->perf_error = -ENOTSUP;
-		return;
-	}
-	count = list_threads(&sampler->set, tids);
-	sampler->perf_error =
-		count < ATTACH_MAX ? jem_perf_tasks_open(tids, count, &sampler->perf) : -E2BIG;
-	sampler->is_announced = !sampler->perf_error;
+	sampler->records = JEM_TASK_RECORDS_OFF;
+	sampler->records_error = open_records(sampler, tids, count);
+	sampler->is_announced = sampler->records != JEM_TASK_RECORDS_OFF;
 	for (size_t i = 0; i < sampler->set.count; i++) {
 		struct jem_process *process = sampler->set.list[i];
 
@@ -100,7 +138,7 @@ static int create_job(struct jem_sampler *sampler)
 	sampler->start_ns = sampler->set.list[0]->start_ns;
 	jem_procset_note_foreign(&sampler->set);
 	jem_procset_search(&sampler->set, &search);
-	open_perf(sampler);
+	watch_tasks(sampler);
 	/* Those that were made between the search and the events. */
 	sampler->set.walked_ns = 0;
 	jem_procset_search(&sampler->set, &search);
@@ -119,6 +157,7 @@ int jem_sampler_create(const struct jem_sampler_options *options, struct jem_sam
 		return -ENOMEM;
 	sampler->options = *options;
 	sampler->set.group_fd = -1;
+	sampler->events_fd = -1;
 	if ((status = jem_node_create(options->root, &sampler->node)) < 0 ||
 	    (status = create_folders(sampler)) < 0 ||
 	    (options->job && (status = create_job(sampler)) < 0)) {
@@ -134,6 +173,7 @@ void jem_sampler_destroy(struct jem_sampler *sampler)
 	if (!sampler)
 		return;
 	jem_perf_tasks_close(sampler->perf);
+	jem_proc_events_close(sampler->events_fd);
 	jem_pss_deinit(&sampler->pss);
 	jem_cgroup_destroy(sampler->cgroup);
 	jem_procset_deinit(&sampler->set);
@@ -262,13 +302,34 @@ static void on_task_event(void *arg, const struct jem_task_event *event)
 	}
 }
 
+/* Of any process of the node: only the job's are ours to know. */
+static void on_node_event(void *arg, const struct jem_task_event *event)
+{
+	struct jem_sampler *sampler = arg;
+	const struct jem_process *parent = jem_procset_find(&sampler->set, event->ppid);
+	struct jem_process *process = jem_procset_find(&sampler->set, event->pid);
+
+	if (event->type != JEM_TASK_FORK ||
+	    (parent && (!parent->end_ns || event->time_ns < parent->end_ns))) {
+		on_task_event(arg, event);
+		return;
+	}
+	if (event->ppid == sampler->options.launcher)
+		sampler->set.walked_ns = 0; /* CLONE_PARENT makes such a child of the launcher's */
+	if (process && process->end_ns && event->time_ns > process->end_ns) {
+		end_process(sampler, process); /* a stranger has its pid now */
+		jem_procset_sweep(&sampler->set);
+	}
+}
+
 static void take_task_events(struct jem_sampler *sampler)
 {
-	uint64_t lost;
+	uint64_t lost = 0;
 
-	if (!sampler->perf)
-		return;
-	lost = jem_perf_tasks_drain(sampler->perf, on_task_event, sampler);
+	if (sampler->records == JEM_TASK_RECORDS_PERF)
+		lost = jem_perf_tasks_drain(sampler->perf, on_task_event, sampler);
+	else if (sampler->records == JEM_TASK_RECORDS_CONNECTOR)
+		lost = jem_proc_events_drain(sampler->events_fd, on_node_event, sampler);
 	if (lost) { /* whom it was about is found by walking */
 		sampler->records_lost += lost;
 		sampler->set.walked_ns = 0;
@@ -288,6 +349,12 @@ void jem_sampler_drain(struct jem_sampler *sampler)
 {
 	take_task_events(sampler);
 	end_short_lived(sampler);
+}
+
+int jem_sampler_records_fd(const struct jem_sampler *sampler)
+{
+	return sampler->records == JEM_TASK_RECORDS_PERF ? jem_perf_tasks_fd(sampler->perf)
+							 : sampler->events_fd;
 }
 
 static void read_process(struct jem_sampler *sampler, struct jem_process *process)

@@ -16,6 +16,7 @@
 #include "daemon/sources/metrics/job_sums.h"
 #include "daemon/sources/metrics/node.h"
 #include "daemon/sources/metrics/perf_tasks.h"
+#include "daemon/sources/metrics/proc_events.h"
 #include "daemon/sources/metrics/pss.h"
 
 #define JEM_FOLDERS_MAX 16
@@ -29,7 +30,7 @@ struct jem_sampler_options {
 	const char *home;
 	const char *folders[JEM_FOLDERS_MAX];
 	size_t folder_count;
-	bool uses_perf; /* task records, where they are allowed */
+	enum jem_task_records task_records; /* where they are allowed */
 	bool reads_pss;
 	uint64_t pss_stall_ns;
 	/* A process has ended; it is gone after the call. */
@@ -45,13 +46,15 @@ struct jem_sampler {
 	struct jem_job_sums sums;
 	struct jem_cgroup *cgroup;
 	struct jem_pss pss;
-	struct jem_perf_tasks *perf; /* NULL: not to be had */
-	int perf_error;              /* why, a negative errno */
-	uint64_t records_lost;       /* by full rings */
-	bool is_announced;           /* task records tell of every new process */
-	bool has_ended;              /* the job */
-	uint64_t clock_base_ns;      /* processor time before the perf clocks began */
-	uint64_t start_ns;           /* of the job's first process */
+	enum jem_task_records records; /* those there are, or OFF */
+	int records_error;             /* why there are none, a negative errno */
+	struct jem_perf_tasks *perf;   /* with clocks at least; NULL: not to be had */
+	int events_fd;                 /* of the proc connector, -1: not used */
+	uint64_t records_lost;         /* by full rings */
+	bool is_announced;             /* task records tell of every new process */
+	bool has_ended;                /* the job */
+	uint64_t clock_base_ns;        /* processor time before the perf clocks began */
+	uint64_t start_ns;             /* of the job's first process */
 
 	double node_values[JEM_METRIC_COUNT];
 	double job_values[JEM_METRIC_COUNT];
@@ -73,6 +76,9 @@ void jem_sampler_take(struct jem_sampler *sampler, struct jem_sample *ret);
 
 /* Takes in what the task records tell, between ticks, before their ring is full. */
 void jem_sampler_drain(struct jem_sampler *sampler);
+
+/* Readable when it is time for that; -1: there are no task records. */
+int jem_sampler_records_fd(const struct jem_sampler *sampler);
 
 /* What the launcher tells. */
 void jem_sampler_released(struct jem_sampler *sampler, uint64_t exec_ns);
