@@ -172,13 +172,17 @@ void jem_sources_start(struct jem_sources *sources)
 		for (int stream = 1; stream <= 2 && sources->options.pid > 0; stream++)
 			jem_log_source_add_stream(sources->logs, sources->options.pid, stream,
 						  sources->options.copies[stream - 1]);
+		if (sources->options.is_launched)
+			jem_log_source_hold_streams(sources->logs);
 	}
 	if (sources->metrics)
 		jem_metrics_source_start(sources->metrics);
 }
 
-void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns)
+void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns, uint64_t from)
 {
+	if (sources->logs)
+		jem_log_source_release_streams(sources->logs, from);
 	if (sources->metrics)
 		jem_metrics_source_on_exec(sources->metrics, mono_ns);
 }

@@ -38,8 +38,8 @@ struct jem_sources_options {
 int jem_sources_create(const struct jem_sources_options *options, struct jem_sources **ret);
 void jem_sources_start(struct jem_sources *sources);
 
-/* What the launcher tells. */
-void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns);
+/* What the launcher tells; `from`: how far the file of standard error reached when it let the job go. */
+void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns, uint64_t from);
 void jem_sources_on_reap(struct jem_sources *sources, const struct jem_reaped *reaped);
 
 /*

@@ -191,9 +191,12 @@ static void on_reap_message(struct worker *worker, const char *message)
 		jem_sources_on_reap(worker->sources, &reaped);
 }
 
-static void on_exec_message(struct worker *worker, uint64_t mono_ns)
+static void on_exec_message(struct worker *worker, const char *message, uint64_t mono_ns)
 {
-	jem_sources_on_exec(worker->sources, mono_ns);
+	int64_t from = 0;
+
+	(void)jem_link_number(message, "stderr", &from);
+	jem_sources_on_exec(worker->sources, mono_ns, from > 0 ? (uint64_t)from : 0);
 	jem_job_running(worker->job, mono_ns);
 }
 
@@ -207,7 +210,7 @@ static void on_link_message(void *arg, const char *message)
 		return;
 	(void)jem_link_number(message, "mono_ns", &mono_ns);
 	if (jem_link_is(message, "exec")) {
-		on_exec_message(worker, (uint64_t)mono_ns);
+		on_exec_message(worker, message, (uint64_t)mono_ns);
 	} else if (jem_link_is(message, "reap")) {
 		on_reap_message(worker, message);
 	} else if (jem_link_is(message, "execfail")) {

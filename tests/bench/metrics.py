@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What watching costs: the daemon, and the job it watches.
 
-    tests/bench/metrics.py [cost] [ticks] [stall] [harm]      default: all
+    tests/bench/metrics.py [cost] [run] [ticks] [stall] [harm]      default: all
 
 Needs the build (top_builddir), `make bench-metrics` builds what it runs. Peers that are installed
 (collectd, prometheus-node-exporter) run beside us, in the same seconds. Everything listens on
@@ -144,6 +144,56 @@ def bench_cost():
             child.terminate()
             child.wait()
         shutil.rmtree(folder)
+
+
+def private_kb(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
+        return sum(int(line.split()[1]) for line in text if line.startswith("Private_"))
+
+
+def read_words(path):
+    try:
+        with open(path, "rb") as text:
+            return text.read().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def find_parts(launcher, folder):
+    """What `jem run` started besides the job, by name: its daemons bear the folder's name."""
+    parts = {"jem run": launcher}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        words = read_words(f"/proc/{pid}/cmdline")
+        if folder in words and ("/jemd " in words or "/jem-tool " in words):
+            parts["jemd" if "/jemd " in words else "jem-tool collect"] = int(pid)
+    children = read_words(f"/proc/{launcher}/task/{launcher}/children").split()
+    for child in map(int, children):
+        if os.readlink(f"/proc/{child}/exe") == os.readlink(f"/proc/{launcher}/exe"):
+            parts["its sentinel"] = child
+    return parts
+
+
+def bench_run():
+    """All that `jem run` starts, with page and graphs drawn as they are."""
+    folder = tempfile.mkdtemp(prefix="jem-bench-")
+    report = os.path.join(folder, "report")
+    seconds = max(COST_S, 60)
+    job = subprocess.Popen([os.path.join(BUILD, "jem"), "run", "--quiet", "--out", report, "--",
+                            PAYLOAD, "eight", str(seconds + 15)])
+    time.sleep(5)  # all have started
+    parts = find_parts(job.pid, report)
+    before = {name: cpu_s(pid) for name, pid in parts.items()}
+    start = time.monotonic()
+    time.sleep(seconds)
+    elapsed = time.monotonic() - start
+    rows = [(name, 100 * (cpu_s(pid) - before[name]) / elapsed, private_kb(pid) / 1024,
+             memory_kb(pid)[1] / 1024) for name, pid in parts.items()]
+    job.wait()
+    shutil.rmtree(folder)
+    print(f"{'':18}  % of a core  private MB  VmHWM MB   over {elapsed:.0f} s")
+    for row in rows:
+        print("{:18}  {:11.3f}  {:10.2f}  {:8.1f}".format(*row))
+    print("{:18}  {:11.3f}  {:10.2f}".format("all", *(sum(r[i] for r in rows) for i in (1, 2))))
 
 
 def probe_cost(payload, *options, interval=0.1):
@@ -288,7 +338,7 @@ def bench_harm():
               f"{payload_us(what, count):8.2f}  {payload_us(what, count, '--no-perf'):15.2f}")
 
 
-BENCHES = {"cost": bench_cost, "ticks": bench_ticks, "stall": bench_stall, "harm": bench_harm}
+BENCHES = {"cost": bench_cost, "run": bench_run, "ticks": bench_ticks, "stall": bench_stall, "harm": bench_harm}
 
 
 def main():

@@ -71,6 +71,26 @@ def the_report_tells_how_the_job_began_and_ended(folder):
 
 
 @case
+def our_own_voice_is_no_log_line_of_the_job(folder):
+    # by themselves, to one file, with text before it, and by a command that does not run
+    script = "echo first >&2; echo second >&2"
+    for name, merged, command in (("a", False, ["bash", "-c", script]),
+                                  ("b", True, ["bash", "-c", script]),
+                                  ("c", False, ["./is-not-there"])):
+        path, report = os.path.join(folder, f"{name}.err"), os.path.join(folder, f"report-{name}")
+        with open(path, "w", encoding="utf-8") as err:
+            err.write("older\n")
+            err.flush()
+            subprocess.run([program("jem"), "run", "--out", report, "--", *command],
+                           stdout=err if merged else subprocess.DEVNULL, stderr=err, cwd=folder,
+                           check=False, timeout=60)
+        said = read(path).splitlines()
+        check("jem: job" in said[1], f"no line at the start: {said}")
+        lines = [r["text"] for r in records(report, "log")]
+        check_equal(lines, ["first", "second"] if command[0] == "bash" else [], "log lines")
+
+
+@case
 def every_log_line_arrives_once(folder):
     script = "for i in $(seq 5000); do echo \"line $i\"; done >> app.log"
     report, done = run_job(folder, script, "--log", "app.log")

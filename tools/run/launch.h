@@ -51,9 +51,10 @@ struct jem_launch {
 	uint64_t sweep_ns;    /* when to sweep the sentinel; 0: not */
 	bool has_child_news;  /* SIGCHLD has come */
 	bool has_ended;
-	bool is_refused;   /* --strict: the job was not started */
-	bool is_cut_short; /* a person or the time ended the drain */
-	int exec_error;    /* errno when the command could not be run */
+	bool is_refused;       /* --strict: the job was not started */
+	bool is_cut_short;     /* a person or the time ended the drain */
+	uint64_t stderr_bytes; /* of the file, when the job was let go */
+	int exec_error;        /* errno when the command could not be run */
 	struct jem_child_news end;
 };
 

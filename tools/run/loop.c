@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -183,8 +184,9 @@ static void take_result(struct jem_launch *launch)
 					launch->exec_error);
 		return;
 	}
-	(void)jem_run_link_send(&launch->monitors.daemon, "exec mono_ns=%llu",
-				(unsigned long long)launch->job.released_ns);
+	(void)jem_run_link_send(&launch->monitors.daemon, "exec mono_ns=%llu stderr=%llu",
+				(unsigned long long)launch->job.released_ns,
+				(unsigned long long)launch->stderr_bytes);
 	if (launch->voice.is_quiet)
 		close(STDERR_FILENO); /* nothing of the job's is left with us */
 }
@@ -212,6 +214,7 @@ static void leave_held(struct jem_launch *launch, bool is_late)
 {
 	const struct jem_monitors *monitors = &launch->monitors;
 	bool is_strict = launch->options.is_strict;
+	struct stat info;
 
 	if (!is_late && (is_waited_for(&monitors->daemon) ||
 			 (is_strict && is_waited_for(&monitors->collector))))
@@ -224,6 +227,9 @@ static void leave_held(struct jem_launch *launch, bool is_late)
 		return;
 	}
 	jem_ending_say_start(launch);
+	/* What stands there by now is our voice, or older: none of the job's. */
+	if (!fstat(STDERR_FILENO, &info) && S_ISREG(info.st_mode))
+		launch->stderr_bytes = (uint64_t)info.st_size;
 	jem_run_job_release(&launch->job);
 	launch->phase = JEM_PHASE_RUNNING;
 }

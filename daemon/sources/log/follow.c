@@ -286,6 +286,13 @@ int jem_follow_stream(struct jem_follow *follow, const char *path, enum jem_foll
 	return r;
 }
 
+void jem_follow_release(struct jem_follow *follow, uint64_t from)
+{
+	follow->is_held = false;
+	if (follow->current)
+		jem_tail_seek_on(&follow->current->tail, from);
+}
+
 void jem_follow_on_file_event(struct jem_follow *follow, int wd)
 {
 	for (struct jem_follow_file *file = follow->files; file; file = file->next)
@@ -420,7 +427,7 @@ bool jem_follow_read(struct jem_follow *follow, uint64_t now_ns, const struct je
 
 	while (file && !file->is_ready)
 		file = file->next;
-	if (!file)
+	if (!file || follow->is_held)
 		return false;
 	read_file(follow, file, now_ns, sink);
 	if (has_ready(follow))
@@ -517,6 +524,8 @@ bool jem_follow_finish(struct jem_follow *follow, uint64_t deadline_ns,
 {
 	bool is_all = true;
 
+	if (follow->is_held)
+		return true;
 	do {
 		jem_follow_look(follow, JEM_FROM_BEGINNING);
 		for (struct jem_follow_file *file = follow->files, *next; file; file = next)

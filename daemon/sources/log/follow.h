@@ -62,6 +62,8 @@ struct jem_follow {
 	bool has_looked;
 	bool had_file;
 	bool wants_look;
+	bool is_held;   /* not read yet: the job has not begun to write */
+	bool is_stderr; /* the job's standard error goes there, too */
 };
 
 struct jem_follow_sink {
@@ -92,6 +94,9 @@ int jem_follow_look(struct jem_follow *follow, enum jem_follow_from from);
 
 /* Opens the file of a stream, by any path to it; -EEXIST when it is followed already. */
 int jem_follow_stream(struct jem_follow *follow, const char *path, enum jem_follow_from from);
+
+/* Lets a held stream go: it is read from `from` on, or from where it stands if that is further. */
+void jem_follow_release(struct jem_follow *follow, uint64_t from);
 
 void jem_follow_on_file_event(struct jem_follow *follow, int wd);
 void jem_follow_on_folder_event(struct jem_follow *follow, int wd, uint32_t mask, const char *name);

@@ -215,6 +215,17 @@ int jem_log_source_add_stream(struct jem_log_source *source, pid_t pid, int stre
 	return r == -EEXIST ? 0 : r;
 }
 
+void jem_log_source_hold_streams(struct jem_log_source *source)
+{
+	jem_log_names_hold_streams(&source->names);
+}
+
+void jem_log_source_release_streams(struct jem_log_source *source, uint64_t from)
+{
+	jem_log_names_release_streams(&source->names, from);
+	process(source);
+}
+
 static bool needs_tick(const struct jem_log_source *source)
 {
 	return jem_log_names_needs_tick(&source->names) ||

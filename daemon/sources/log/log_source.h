@@ -57,6 +57,14 @@ int jem_log_source_add_stream(struct jem_log_source *source, pid_t pid, int stre
 			      const char *copy);
 
 /*
+ * Streams of a job that is not let go yet are held, so that what the launcher says into the same
+ * file is not taken for the job's: hold them when they were added, release them with how far the file
+ * of standard error reached when the job was let go (0: not known, or no file).
+ */
+void jem_log_source_hold_streams(struct jem_log_source *source);
+void jem_log_source_release_streams(struct jem_log_source *source, uint64_t from);
+
+/*
  * The job has ended: reads everything to the end now, unfinished lines too. At `deadline_ns` what
  * is left is told and counted as lost.
  */

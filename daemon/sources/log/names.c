@@ -207,6 +207,20 @@ int jem_log_names_add(struct jem_log_names *names, const char *path, enum jem_fo
 	return r ? r : add_path(names, full, from);
 }
 
+static void note_stderr(struct jem_log_names *names, const char *path)
+{
+	struct jem_file_info info;
+
+	if (jem_file_info(AT_FDCWD, path, &info))
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		const struct jem_follow_file *file = names->follows[i]->current;
+
+		names->follows[i]->is_stderr |=
+			file && jem_file_id_equals(&file->tail.id, &info.id);
+	}
+}
+
 int jem_log_names_add_stream(struct jem_log_names *names, pid_t pid, int stream, const char *copy)
 {
 	const char *label = stream == STDOUT_FILENO ? "stdout" : "stderr";
@@ -234,8 +248,24 @@ int jem_log_names_add_stream(struct jem_log_names *names, pid_t pid, int stream,
 			jem_follow_destroy(follow);
 		}
 	}
+	if (stream == STDERR_FILENO && (!r || r == -EEXIST))
+		note_stderr(names, path);
 	jem_log_tell_stream(names->options.batcher, label, target, r);
 	return r;
+}
+
+void jem_log_names_hold_streams(struct jem_log_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		names->follows[i]->is_held |= !names->follows[i]->path;
+}
+
+void jem_log_names_release_streams(struct jem_log_names *names, uint64_t from)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (names->follows[i]->is_held)
+			jem_follow_release(names->follows[i],
+					   names->follows[i]->is_stderr ? from : 0);
 }
 
 void jem_log_names_look(struct jem_log_names *names)

@@ -47,6 +47,9 @@ void jem_log_names_add_entry(struct jem_log_names *names, const char *entry);
 int jem_log_names_add(struct jem_log_names *names, const char *path, enum jem_follow_from from);
 /* As jem_log_source_add_stream; -EEXIST: its file is followed already. */
 int jem_log_names_add_stream(struct jem_log_names *names, pid_t pid, int stream, const char *copy);
+/* As jem_log_source_hold_streams and _release_streams. */
+void jem_log_names_hold_streams(struct jem_log_names *names);
+void jem_log_names_release_streams(struct jem_log_names *names, uint64_t from);
 
 void jem_log_names_on_event(struct jem_log_names *names, int wd, uint32_t mask, const char *name);
 void jem_log_names_on_overflow(struct jem_log_names *names);

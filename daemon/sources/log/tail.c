@@ -93,17 +93,34 @@ void jem_tail_close(struct jem_tail *tail)
 	tail->fd = -1;
 }
 
-void jem_tail_seek_end(struct jem_tail *tail)
+static void go_to(struct jem_tail *tail, uint64_t offset)
 {
 	struct jem_tail_position *at = &tail->at;
 	ssize_t n;
 
-	at->offset = tail->seen_size;
+	at->offset = offset;
 	at->guard_len = at->offset < JEM_TAIL_GUARD ? (uint32_t)at->offset : JEM_TAIL_GUARD;
 	n = pread(tail->fd, at->guard, at->guard_len, (off_t)(at->offset - at->guard_len));
 	if (n != (ssize_t)at->guard_len)
 		at->guard_len = 0; /* it shrinks right now: the first read begins where it can */
 	tail->safe = *at;
+}
+
+void jem_tail_seek_end(struct jem_tail *tail)
+{
+	go_to(tail, tail->seen_size);
+}
+
+void jem_tail_seek_on(struct jem_tail *tail, uint64_t offset)
+{
+	struct stat now;
+
+	if (offset <= tail->at.offset || fstat(tail->fd, &now) < 0 ||
+	    (uint64_t)now.st_size < offset)
+		return;
+	if (tail->seen_size < offset)
+		tail->seen_size = offset;
+	go_to(tail, offset);
 }
 
 void jem_tail_seek(struct jem_tail *tail, const struct jem_tail_position *position)

@@ -102,6 +102,8 @@ void jem_tail_close(struct jem_tail *tail);
 
 /* Goes on at the file's end, or where an earlier reader stood (its `safe`). */
 void jem_tail_seek_end(struct jem_tail *tail);
+/* Goes on at `offset`; not back, and not beyond the end. */
+void jem_tail_seek_on(struct jem_tail *tail, uint64_t offset);
 void jem_tail_seek(struct jem_tail *tail, const struct jem_tail_position *position);
 
 /*

@@ -12,11 +12,11 @@
 #ifndef JEM_DAEMON_METRICS_SOURCE_H
 #define JEM_DAEMON_METRICS_SOURCE_H
 
-#include "daemon/sources/metrics/task_event.h"
 #include "common/config.h"
 #include "daemon/batcher.h"
 #include "daemon/job.h"
 #include "daemon/sample.h"
+#include "daemon/sources/metrics/task_event.h"
 
 #define JEM_METRICS_FOLDERS_MAX 16
 
