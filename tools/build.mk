@@ -6,6 +6,7 @@ bin_PROGRAMS += jem
 jem_SOURCES = \
 	%D%/find.c %D%/find.h \
 	%D%/jem.c \
+	%D%/run/core_flag.c %D%/run/core_flag.h \
 	%D%/run/ending.c \
 	%D%/run/fd.c %D%/run/fd.h \
 	%D%/run/folder.c %D%/run/folder.h \

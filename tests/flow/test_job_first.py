@@ -4,6 +4,7 @@
 Every case runs with monitors that work, with fake ones that fail in every way we know, and, once
 the build has them, with the real ones.
 """
+import json
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from jemtest import Failed, case, check, check_equal, check_in, main, program, skip
+from jemtest import Failed, case, check, check_equal, check_in, main, program, skip, wait_until
 from launching import (BROKEN, DRAIN_S, NOBODY, PROBE, START_WAIT_S, Place, monitors, same_end,
                        wait_status)
 
@@ -61,6 +62,33 @@ def no_second_core_file_is_written(folder):
         if not pattern.startswith(("|", "/")):
             check(len(cores) <= 2, f"core files {cores}: plain and monitored make one each")
             check(not any(".jem" in e for e in cores), f"the launcher dumped core: {cores}")
+
+
+def with_core():
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+@case
+def the_flag_of_a_core_file_is_the_jobs(folder):
+    report, places = os.path.join(folder, "report"), [os.path.join(folder, p) for p in "ab"]
+    words = [PROBE, "die", str(int(signal.SIGSEGV))]
+    for place in places:
+        os.mkdir(place)
+    with open("/proc/sys/kernel/core_pattern") as file:
+        pattern = file.read().strip()
+    plain = wait_status(words, cwd=places[0], preexec_fn=with_core)
+    if "/" in pattern or pattern.startswith("|") or not os.WCOREDUMP(plain):
+        skip("core files get no plain name here")
+    got = wait_status([program("jem"), "run", "--quiet", "--out", report, "--", *words], cwd=places[1],
+                      preexec_fn=with_core)
+    check_equal(got, plain, "wait status")
+    check_equal(len(os.listdir(places[1])), 1, "files in the job's folder")
+    wait_until(lambda: not any(e.startswith(".end") for e in os.listdir(report)),
+               what="the launcher's own page of core to be taken away")
+    with open(os.path.join(report, "data/status.jsonl"), encoding="utf-8") as lines:
+        ended = [r for r in map(json.loads, lines) if r["state"] == "ended"]
+    check_equal([r["core"] for r in ended], [True], "core")
 
 
 @case

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/launch.h"
 
+#include "tools/run/core_flag.h"
 #include "tools/run/run.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -85,6 +87,15 @@ void jem_ending_say_end(const struct jem_launch *launch)
 	say_lines(launch);
 }
 
+static const char *scratch_of(const struct jem_launch *launch)
+{
+	const char *folder = getenv("TMPDIR");
+
+	if (launch->folder.fd >= 0)
+		return launch->folder.path;
+	return folder && *folder == '/' ? folder : "/tmp";
+}
+
 int jem_ending_status(const struct jem_launch *launch)
 {
 	struct rlimit no_core = { 0, 0 };
@@ -94,9 +105,11 @@ int jem_ending_status(const struct jem_launch *launch)
 		return JEM_EXIT_NOT_RUN;
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
-	setrlimit(RLIMIT_CORE, &no_core);
-	/* A core_pattern with a pipe pays no heed to the limit: core(5). */
-	prctl(PR_SET_DUMPABLE, 0);
+	if (!WCOREDUMP(status) || jem_core_flag_arm(scratch_of(launch)) < 0) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		/* A core_pattern with a pipe pays no heed to the limit: core(5). */
+		prctl(PR_SET_DUMPABLE, 0);
+	}
 	jem_signal_suffer(WTERMSIG(status));
 	return 128 + WTERMSIG(status); /* as process 1 of a container we survive it */
 }
