@@ -214,6 +214,14 @@ static void write_pagemap(pid_t pid, size_t pages, size_t own)
 	free(entries);
 }
 
+/* Until the scan that the first step begins is through, however slow the machine. */
+static void step_through(struct jem_pss *pss, struct jem_procset *set, uint64_t now_ns)
+{
+	do
+		jem_pss_step(pss, set, 1, now_ns);
+	while (pss->is_scanning);
+}
+
 CASE(counts_pages_where_smaps_would_stall)
 {
 	struct jem_process *large;
@@ -233,8 +241,7 @@ CASE(counts_pages_where_smaps_would_stall)
 		   0);
 	write_pagemap(100, 262144, 262144 - 2560);
 	jem_pss_init(&pss, 2000000);
-	for (uint64_t t = 101 * S; !large->pss.is_known && t < 150 * S; t += S)
-		jem_pss_step(&pss, &set, 1, t);
+	step_through(&pss, &set, 101 * S);
 	CHECK_EQ(pss.readings, 1);
 	CHECK(jem_pss_value(&set, large, &value));
 	CHECK_EQ(value, 1024 * MIB - 5 * MIB); /* of 10 MiB shared, at most a half */
@@ -254,8 +261,7 @@ CASE(invents_nothing_where_much_is_shared)
 	tree_write("/proc/100/maps", "10000000-50000000 rw-p 00000000 00:00 0 \n");
 	write_pagemap(100, 262144, 131072);
 	jem_pss_init(&pss, 2000000);
-	for (uint64_t t = 101 * S; t < 106 * S; t += S)
-		jem_pss_step(&pss, &set, 1, t);
+	step_through(&pss, &set, 101 * S);
 	CHECK(!set.list[0]->pss.is_known);
 	CHECK_EQ(jem_pss_error(set.list[0]), 1024 * MIB);
 	/* by smaps, when 6 ms are a thousandth of its life */
@@ -309,8 +315,7 @@ CASE(scans_a_real_process_without_holding_it_up)
 
 		jem_pss_init(&pss, 1000000);
 		process->pss = (struct jem_pss_reading){ 0 };
-		for (int i = 0; i < 500 && !process->pss.is_known; i++)
-			jem_pss_step(&pss, &set, 1, t += S);
+		step_through(&pss, &set, t);
 		CHECK(process->pss.is_known);
 		CHECK_NEAR((double)process->pss.bytes, (double)truth(pid), 4 * MIB);
 		if (process->pss.stall_ns * 100 / process->pss.cost_ns < best)

@@ -9,9 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENTRIES 512 /* of one page of the table, 2 MiB of memory: what the kernel locks at a time */
-#define PRESENT 63  /* these are bits */
-#define ALONE   56  /* exclusively mapped, since Linux 4.2 */
+#define YIELD_NS 500000u
+#define PATIENCE 4   /* of the time on the clock a slice takes no more than so many times its own */
+#define ENTRIES  512 /* of one page of the table, 2 MiB of memory: what the kernel locks at a time */
+#define PRESENT  63  /* these are bits */
+#define ALONE    56  /* exclusively mapped, since Linux 4.2 */
 
 int jem_pss_scan_open(struct jem_pss_scan *scan, const char *root, pid_t pid, uint64_t span_max)
 {
@@ -103,17 +105,23 @@ static int next_mapping(struct jem_pss_scan *scan)
 int jem_pss_scan_step(struct jem_pss_scan *scan, uint64_t slice_ns)
 {
 	uint64_t start = jem_now_ns();
-	uint64_t cpu_ns = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t cpu_start = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t yielded_ns = 0;
+	uint64_t used_ns = 0;
 	int status = 0;
 
 	do {
 		/* Others go first now rather than in the middle, when the mappings are locked. */
-		sched_yield();
+		if (used_ns >= yielded_ns) {
+			sched_yield();
+			yielded_ns = used_ns + YIELD_NS;
+		}
 		if (scan->at >= scan->end)
 			status = next_mapping(scan);
 		if (status == 0)
 			status = read_piece(scan);
-	} while (status == 0 && jem_now_ns() - start < slice_ns);
-	scan->cost_ns += jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
+		used_ns = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
+	} while (status == 0 && used_ns < slice_ns && jem_now_ns() - start < slice_ns * PATIENCE);
+	scan->cost_ns += used_ns;
 	return status;
 }

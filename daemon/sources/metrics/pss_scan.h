@@ -33,7 +33,7 @@ struct jem_pss_scan {
 int jem_pss_scan_open(struct jem_pss_scan *scan, const char *root, pid_t pid, uint64_t span_max);
 void jem_pss_scan_close(struct jem_pss_scan *scan);
 
-/* Reads on for about `slice_ns`: 1 when all is read, 0 when not yet, or a negative errno. */
+/* Reads on for about `slice_ns` of processor time: 1 when all is read, 0 when not yet, or a negative errno. */
 int jem_pss_scan_step(struct jem_pss_scan *scan, uint64_t slice_ns);
 
 #endif
