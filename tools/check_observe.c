@@ -2,6 +2,7 @@
 #include "tools/check_observe.h"
 
 #include "common/cleanup.h"
+#include "daemon/sources/metrics/proc_events.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,10 @@ static const char *first_line(const char *path, char *ret, int size)
 	return ret;
 }
 
-/* perf_event_open(2): the records of fork, comm and exit, without the kernel's own code. */
+/*
+ * perf_event_open(2): the records of fork, comm and exit, without the kernel's own code; else the
+ * proc connector.
+ */
 static void observe_processes(FILE *out)
 {
 	struct perf_event_attr attr = {
@@ -52,17 +56,24 @@ static void observe_processes(FILE *out)
 	};
 	auto_close int fd =
 		(int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	int error = errno;
+	int events = fd < 0 ? jem_proc_events_open() : -1;
 	char level[16];
 
 	first_line("/proc/sys/kernel/perf_event_paranoid", level, sizeof(level));
-	if (fd >= 0)
+	jem_proc_events_close(events);
+	if (events >= 0)
+		say(out, "every process", true,
+		    "told by the proc connector however short it lives (perf_event_paranoid %s)",
+		    level);
+	else if (fd >= 0)
 		say(out, "every process", true,
 		    "told by the kernel however short it lives (perf_event_paranoid %s)", level);
 	else
 		say(out, "every process", false,
 		    "perf_event_open: %s (perf_event_paranoid %s, 2 would do); short-lived "
 		    "processes are seen through their parents' times",
-		    strerror(errno), level);
+		    strerror(error), level);
 }
 
 static void observe_scheduling(FILE *out)

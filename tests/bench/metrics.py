@@ -332,10 +332,19 @@ def payload_us(what, count, *options, watched=True):
 
 
 def bench_harm():
-    print(f"{'us':24}  {'alone':>8}  {'watched':>8}  {'no task records':>15}")
+    print(f"{'us':24}  {'alone':>8}  {'by perf':>8}  {'by the connector':>16}  {'no records':>10}")
     for what, count in (("fork", 3000), ("thread", 5000), ("switch", 50000)):
         print(f"{what:24}  {payload_us(what, count, watched=False):8.2f}  "
-              f"{payload_us(what, count):8.2f}  {payload_us(what, count, '--no-perf'):15.2f}")
+              f"{payload_us(what, count, '--task-perf'):8.2f}  "
+              f"{payload_us(what, count, '--connector'):16.2f}  "
+              f"{payload_us(what, count, '--no-perf'):10.2f}")
+    print(f"{'perf on so many processors':28}  {'fork':>8}  {'thread':>8}   us")
+    for events in (0, 2, 16, 64, 128):
+        runs = [subprocess.run([PAYLOAD, "events", "1000", "2000", str(events)],
+                               stdout=subprocess.PIPE, check=True).stdout.split()
+                for _ in range(7)]
+        print(f"{events:28}  {min(float(r[0]) for r in runs):8.2f}  "
+              f"{min(float(r[1]) for r in runs):8.2f}")
 
 
 BENCHES = {"cost": bench_cost, "run": bench_run, "ticks": bench_ticks, "stall": bench_stall, "harm": bench_harm}

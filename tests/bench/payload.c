@@ -6,18 +6,22 @@
  *                                and unmaps a little, again and again: "p50 P99.9 max" in ms
  *   fork COUNT                   microseconds a fork and wait
  *   thread COUNT                 microseconds a thread
+ *   events FORKS THREADS EVENTS  microseconds a fork, and a thread, under so many inherited perf
+ *                                events: what task records cost on so many processors
  *   switch COUNT                 microseconds a round trip between two processes
  *   eight SECONDS                eight processes: two compute, two write, four hold memory and wait
  *   many COUNT SECONDS           COUNT processes that wait
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +128,27 @@ static void forks(long count)
 	printf("%.2f\n", (now() - start) / (double)count * 1e6);
 }
 
+/* As on a machine with `count` processors, of which each has an event that every child inherits. */
+static void open_events(long count)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.inherit = 1,
+		.exclude_kernel = 1,
+		.exclude_hv = 1,
+	};
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	for (long i = 0; i < count; i++) {
+		if (syscall(SYS_perf_event_open, &attr, 0, (int)(i % processors), -1, 0) < 0) {
+			perror("perf_event_open");
+			exit(1);
+		}
+	}
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -221,7 +246,11 @@ int main(int argc, char **argv)
 		forks(atol(argv[2]));
 	else if (!strcmp(what, "thread") && argc == 3)
 		threads(atol(argv[2]));
-	else if (!strcmp(what, "switch") && argc == 3)
+	else if (!strcmp(what, "events") && argc == 5) {
+		open_events(atol(argv[4]));
+		forks(atol(argv[2]));
+		threads(atol(argv[3]));
+	} else if (!strcmp(what, "switch") && argc == 3)
 		switches(atol(argv[2]));
 	else if (!strcmp(what, "eight") && argc == 3)
 		eight(atof(argv[2]));

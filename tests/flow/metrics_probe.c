@@ -9,6 +9,8 @@
  *
  *   --interval SECONDS   1
  *   --no-perf            as where task records are not allowed
+ *   --task-perf          task records by perf only
+ *   --connector          task records by the proc connector only
  *   --no-pss
  *   --quiet              batches are encoded, not written
  *   --beside             watch the job as jemd --pid does: no launcher's help
@@ -264,6 +266,8 @@ int main(int argc, char **argv)
 			probe.settings.interval_ns = (uint64_t)(atof(argv[++i]) * 1e9);
 		else if (!strcmp(argv[i], "--no-perf"))
 			probe.settings.task_records = JEM_TASK_RECORDS_OFF;
+		else if (!strcmp(argv[i], "--task-perf"))
+			probe.settings.task_records = JEM_TASK_RECORDS_PERF;
 		else if (!strcmp(argv[i], "--connector"))
 			probe.settings.task_records = JEM_TASK_RECORDS_CONNECTOR;
 		else if (!strcmp(argv[i], "--no-pss"))
