@@ -199,6 +199,12 @@ def the_report_of_a_whole_run_has_every_process(folder):
     check_names(seen)
     check_found(seen, TREES["names"])
     check_time(seen)
+    known = [values for values in seen.jobs if "pss_bytes" in values]
+    check(known, "PSS was not read")
+    for values in known:
+        check(values["pss_error_bytes"] >= 0 and values["pss_age_s"] >= 0, f"PSS: {values}")
+    # each is small and was read: nothing is left open
+    check(any(values["pss_error_bytes"] == 0 for values in known), "PSS was never exact")
 
 
 @case
