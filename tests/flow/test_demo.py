@@ -50,7 +50,7 @@ def the_demo_job_gives_the_same_result_plain_and_monitored(folder):
 @case
 def the_analysis_refuses_a_damaged_input_in_one_line(folder):
     environment = compiler(folder)
-    done = subprocess.run([JOB], cwd=folder, env={**environment, "EVENTS": "50"}, timeout=120,
+    done = subprocess.run([JOB], cwd=folder, env={**environment, "EVENTS": "50"}, timeout=400,
                           check=True, capture_output=True)
     with open(os.path.join(folder, "events-01.dat"), "r+b") as data:
         data.truncate(1000)
