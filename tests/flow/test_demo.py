@@ -31,12 +31,12 @@ def the_demo_job_gives_the_same_result_plain_and_monitored(folder):
     os.mkdir(plain)
     os.mkdir(watched)
     environment = compiler(folder)
-    done = subprocess.run([JOB], cwd=plain, env=environment, timeout=120, check=False,
+    done = subprocess.run([JOB], cwd=plain, env=environment, timeout=400, check=False,
                           capture_output=True)
     check_equal(done.returncode, 0, f"exit status ({done.stderr!r})")
     environment["ZMUMU"] = os.path.join(plain, "zmumu")
     monitored = jem("run", "--out", "report", "--log", "analysis.log", "--", JOB, cwd=watched,
-                    env=environment, timeout=120)
+                    env=environment, timeout=400)
     check_equal(monitored.returncode, 0, f"exit status ({monitored.stderr!r})")
     check_equal(monitored.stdout, done.stdout, "standard output")
     check_equal(result(watched), result(plain), "the result")

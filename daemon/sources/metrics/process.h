@@ -28,7 +28,7 @@ struct jem_pss_reading {
 	uint64_t bytes;
 	uint64_t error_bytes;  /* it may be so much less */
 	uint64_t read_ns;      /* when; 0: never */
-	uint64_t cost_ns;      /* of the whole reading */
+	uint64_t cost_ns;      /* processor time of the whole reading */
 	uint64_t stall_ns;     /* the longest the process's mappings were locked */
 	uint64_t rss_bytes;    /* resident set at the reading */
 	uint64_t anon_bytes;   /* its anonymous part */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	SHARE_OF_CPU = 4000, /* of what the job keeps busy, one part for this */
@@ -160,7 +161,7 @@ static int read_smaps(const char *root, pid_t pid, uint64_t *bytes, uint64_t *st
 int jem_pss_read(const char *root, struct jem_process *process, uint64_t now_ns)
 {
 	struct jem_pss_reading *reading = &process->pss;
-	uint64_t before = jem_now_ns();
+	uint64_t before_ns = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t bytes, stall_ns;
 	int status = -ENOENT;
 
@@ -171,7 +172,7 @@ int jem_pss_read(const char *root, struct jem_process *process, uint64_t now_ns)
 	reading->read_ns = now_ns; /* a refused reading is not tried again at once */
 	reading->rss_bytes = process->memory.rss_bytes;
 	reading->anon_bytes = process->memory.anon_bytes;
-	reading->cost_ns = jem_now_ns() - before;
+	reading->cost_ns = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
 	if (status < 0) {
 		reading->is_known = false;
 		return status;
@@ -336,7 +337,10 @@ void jem_pss_step(struct jem_pss *pss, struct jem_procset *set, double cores, ui
 
 uint64_t jem_pss_error(const struct jem_process *process)
 {
-	return process->pss.is_known ? process->pss.error_bytes : process->memory.rss_bytes;
+	uint64_t rss = process->memory.rss_bytes;
+
+	return process->pss.is_known && process->pss.error_bytes < rss ? process->pss.error_bytes
+								       : rss;
 }
 
 bool jem_pss_value(const struct jem_procset *set, const struct jem_process *process,
