@@ -56,7 +56,7 @@ analyse:
 	cd $(srcdir) && $(CPPCHECK) $(CPPCHECK_FLAGS) -I. common daemon broker-client receiver tools
 
 # Left out: what measures processor time, or races a writer that waits for nobody. In a plain build; takes some minutes.
-EXTRA_DIST += %D%/valgrind.supp
+EXTRA_DIST += %D%/optional %D%/valgrind.supp
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --suppressions=$(abs_srcdir)/%D%/valgrind.supp
 check-valgrind:
