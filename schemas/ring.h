@@ -3,7 +3,7 @@
  * ring: the memory that the preloaded tracer and the daemon share, two sealed files a process.
  *
  * rings  made by the job, written by it: header, modules, and per thread a slot, a ring of records
- *        and a table of call edges. The daemon writes nothing but `tail`, and believes nothing: it
+ *        and a tree of calls. The daemon writes nothing but `tail`, and believes nothing: it
  *        copies, checks, then uses. One producer a ring: a thread of the job.
  * plan   made by the job, written by the daemon, mapped read-only in the job: which sites are
  *        recorded, and programs (plans) that say what to copy there. The daemon never reads it back.
@@ -111,7 +111,7 @@ struct jem_ring_thread {
 	uint64_t dropped;    /* the ring was full */
 	uint64_t limited;    /* over a limit: in the edges only */
 	uint64_t unwound;    /* frames that ended without an exit (longjmp, exceptions) */
-	uint64_t edges_lost; /* calls whose edge found no room: in the edge of function 0 */
+	uint64_t edges_lost; /* calls that found no node at all */
 	uint32_t state;      /* enum jem_thread_state */
 	uint32_t tid;
 	uint32_t depth; /* frames open now */
@@ -122,10 +122,17 @@ struct jem_ring_thread {
 	uint8_t reserved2[JEM_RING_LINE - 8];
 };
 
-/* A call edge caller -> function of one thread. Times in ticks. Single writer, 8-byte stores. */
+/*
+ * A node of the thread's calling context tree: a function, called on one path from the root. The table is
+ * open addressing over (function, parent); a node never moves, so that its index is its name. Times in
+ * ticks. Single writer, 8-byte stores. When there is no room the call is counted in a node of its function
+ * with parent JEM_EDGE_ELSEWHERE (so keep a part of the table for those), else in edges_lost.
+ */
+#define JEM_EDGE_ROOT      0u          /* nothing included around it; a parent is index + 1 */
+#define JEM_EDGE_ELSEWHERE 0xffffffffu /* the path was not kept */
 struct jem_ring_edge {
-	uint32_t function; /* id as in the plan; 0: free, or the bucket of what found no room */
-	uint32_t caller;   /* id, 0: not an included function */
+	uint32_t function; /* id as in the plan; 0: free */
+	uint32_t parent;   /* index + 1 of the node it is called from, or one of the above */
 	uint64_t calls;    /* that have begun */
 	uint64_t returns;  /* that have ended: times are of these */
 	uint64_t total;
