@@ -234,9 +234,8 @@ struct jem_plan_header {
 
 enum jem_site_flags {
 	JEM_SITE_INCLUDED = 1,
-	JEM_SITE_EXIT = 2, /* calls the exit hook */
-	JEM_SITE_TAIL =
-		4, /* jumps to it: the frame is gone, the return address is the call site's */
+	JEM_SITE_EXIT = 2,     /* calls the exit hook */
+	JEM_SITE_TAIL = 4,     /* jumps to it: see the key of jem_plan_site */
 	JEM_SITE_CALLSITE = 8, /* not a hook: a call whose frame has a caller's plan */
 	JEM_SITE_LIVE_REGS =
 		16,        /* the plan reads rdx, rcx, r8, r9, r10, r11 as they are at the hook */
@@ -246,13 +245,18 @@ enum jem_site_flags {
 };
 
 /*
+ * The key is the return address of the hook in this process. An exit hook that is reached by a jump has
+ * none of its own: its return address is the call site's, and the library, which sees that the two are
+ * equal, looks for the function's address (the hook's first argument) instead. Such an entry has
+ * JEM_SITE_TAIL; the frame is gone, so it has arguments by entry values at most.
+ *
  * Open addressing: bucket = jem_plan_hash(key) & mask, then the next ones, up to a key of 0. The
  * daemon writes an entry before its key (release); it never moves one in place, but writes a new
  * table elsewhere and then changes sites_offset and mask together by `generation`: an odd generation
  * means that a change is under way, use the old copy.
  */
 struct jem_plan_site {
-	uint64_t key;      /* return address in this process */
+	uint64_t key;      /* see above */
 	uint32_t site;     /* id, from 1 */
 	uint32_t function; /* id, from 1; of a CALLSITE: 0 */
 	uint32_t flags;    /* enum jem_site_flags */

@@ -78,7 +78,7 @@ struct jem_image_function {
 	uint32_t reserved;
 };
 
-/* A hook call, keyed by its return address. */
+/* A hook call, keyed by its return address; with JEM_SITE_TAIL by the function's address. */
 struct jem_image_site {
 	uint64_t pc;
 	uint32_t function;
@@ -173,16 +173,18 @@ enum jem_type_kind {
 	JEM_TYPE_UNION,
 	JEM_TYPE_VOID,
 	/* what the standard libraries make of structs: shown as a person expects, `target` is the element */
-	JEM_TYPE_STRING, /* std::string of any character type: a STRING slot at `where` */
+	/* `where`: byte offset in the object; 0xffffffff: there is none. std::array is an ARRAY. */
+	JEM_TYPE_STRING, /* of any character type: a STRING slot at `where`, the pointer to the text */
 	JEM_TYPE_STRING_VIEW,
-	JEM_TYPE_VECTOR, /* vector, array behind begin/end pointers: an ELEMENTS slot */
-	JEM_TYPE_SPAN,
-	JEM_TYPE_LIST, /* list, forward_list, deque: NODE slots */
-	JEM_TYPE_SET,
-	JEM_TYPE_MAP,           /* `target` is the pair */
+	JEM_TYPE_VECTOR, /* begin at `where`, end 8 bytes after it: an ELEMENTS slot */
+	JEM_TYPE_SPAN,   /* pointer at `where`; `count`: elements where the type fixes them */
+	JEM_TYPE_LIST,   /* list, forward_list, deque: NODE slots; `where`: their number, if kept */
+	JEM_TYPE_SET,    /* (multi)set, unordered_(multi)set: NODE slots; `where`: their number */
+	JEM_TYPE_MAP,    /* the same; `target` is the pair */
 	JEM_TYPE_SMART_POINTER, /* unique_ptr, shared_ptr, weak_ptr: pointer at `where` */
-	JEM_TYPE_OPTIONAL,      /* flag at `where`, value at offset 0 */
-	JEM_TYPE_BIT_VECTOR,    /* vector<bool>, bitset */
+	JEM_TYPE_OPTIONAL,      /* flag of 1 byte at `where`, value at offset 0 */
+	JEM_TYPE_BIT_VECTOR,    /* bitset: `count` bits from offset 0 on; vector<bool>: `count` 0,
+				 * begin at `where`, end (word, then 4 bytes of bits) 16 after it */
 	JEM_TYPE_COUNT
 };
 
