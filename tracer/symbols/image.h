@@ -136,7 +136,13 @@ enum jem_missing {
  * A value, or bytes that belong to one. Top-level slots come in the order of the source; their bytes are
  * fixed words (`fixed`, `words`, little-endian, first `size` bytes of them) or a cell with the slot's
  * place among the plan's slots as its number. A slot with a parent holds what stands behind the pointer
- * or in the container at byte `offset` of the parent's value.
+ * or in the container at byte `offset` of the parent's value, and comes after its parent. `offset` is that
+ * of the pointer or of the container object (with or without the `where` of its type).
+ *
+ * ELEMENTS is one cell of elements side by side, NODE a cell for each element (or for a few side by
+ * side, as in a deque), in order; `offset` of their children counts within one element. Where a parent
+ * has several cells or elements, its children have several cells too, told apart by their address: that
+ * of the bytes is what the pointer says.
  */
 #define JEM_SLOT_IN_CELL 0xffffu
 struct jem_image_slot {
