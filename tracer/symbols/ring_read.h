@@ -101,11 +101,12 @@ void jem_ring_read_slot(const struct jem_ring_read *reader, uint32_t thread,
 int jem_ring_read_free(struct jem_ring_read *reader, uint32_t thread);
 
 /*
- * Copies the used edges of a thread, at most `max`, from *from on, which is moved; 0 when there are no
- * more. Counts never decrease from one look to the next unless the process cheats: the caller checks.
+ * Copies one node of a thread's tree of calls (index below header.edge_count). False: there is none, or
+ * not one that can be used (a parent beyond the table). Counts never decrease from one look to the next
+ * unless the process cheats: the caller checks.
  */
-size_t jem_ring_read_edges(const struct jem_ring_read *reader, uint32_t thread, uint32_t *from,
-			   struct jem_ring_edge *ret, size_t max);
+bool jem_ring_read_edge(const struct jem_ring_read *reader, uint32_t thread, uint32_t index,
+			struct jem_ring_edge *ret);
 
 /* Entries of the module table that hold something. */
 uint32_t jem_ring_read_module_count(const struct jem_ring_read *reader);
