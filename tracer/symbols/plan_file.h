@@ -80,7 +80,7 @@ bool jem_plan_file_find_address(const struct jem_plan_file *file, uint64_t addre
 
 struct jem_plan_usage {
 	uint64_t bytes, free_bytes; /* free: at once or after the grace */
-	uint32_t sites, included;   /* in the table now */
+	uint32_t sites;             /* entries in the table now */
 	uint32_t buckets;
 	uint32_t modules;
 };

@@ -25,8 +25,6 @@
 #define JEM_VALUE_BYTES_MAX 32768u
 #define JEM_VALUE_DEPTH_MAX 16u
 #define JEM_VALUE_STEPS_MAX 65536u
-#define JEM_VALUE_SLOTS_MAX 256u
-#define JEM_VALUE_CELLS_MAX (JEM_RECORD_WORDS_MAX / 3)
 
 /* A part of a record and the plan that made it. All borrowed. */
 struct jem_value_part {

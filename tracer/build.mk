@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+# The tracer: preload is what lives in the job, symbols what explains it outside.
+include tracer/symbols/build.mk
