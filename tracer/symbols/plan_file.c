@@ -235,7 +235,8 @@ static int take_functions(struct jem_plan_file *file, uint64_t count, uint64_t n
 }
 
 static int take_change(struct jem_plan_file *file, const struct jem_image *image,
-		       const struct jem_plan_module *old, uint64_t now_ns, struct change *ret)
+		       uint32_t function_count, const struct jem_plan_module *old, uint64_t now_ns,
+		       struct change *ret)
 {
 	struct change change = { 0 };
 	uint32_t entries = jem_plan_entry_count(image);
@@ -339,22 +340,19 @@ static void fill_functions(struct jem_plan_file *file, uint32_t from)
 	}
 }
 
-/* All that was taken comes into force. `old` is closed by it. */
-static void apply_change(struct jem_plan_file *file, struct change *change,
+/* All that was taken comes into force. `known`: function ids that were there; `old` is closed by it. */
+static void apply_change(struct jem_plan_file *file, struct change *change, uint32_t known,
 			 struct jem_plan_module *module, struct jem_plan_module *old,
 			 uint64_t now_ns)
 {
 	uint64_t ready_ns = now_ns + JEM_PLAN_FILE_GRACE_NS;
 	struct jem_plan_area old_functions = { 0, 0 };
 	struct jem_plan_area old_table = { 0, 0 };
-	uint32_t known = file->function_count;
 
 	module->buckets = change->buckets;
 	module->code = change->code;
 	if (change->code.bytes)
 		copy_code(file, module);
-	file->function_count += (uint32_t)module->image->function_count;
-	file->next_site += jem_plan_entry_count(module->image);
 	if (change->functions.bytes) {
 		old_functions = file->functions;
 		file->functions = change->functions;
@@ -383,47 +381,85 @@ static void apply_change(struct jem_plan_file *file, struct change *change,
 	jem_plan_space_give(&file->space, old_table, ready_ns);
 }
 
+/* A module with this image that is not there any more: its ids are used on, wherever it lies now. */
+static struct jem_plan_module *find_closed(struct jem_plan_file *file,
+					   const struct jem_image *image)
+{
+	for (uint32_t i = 0; i < file->module_count; i++)
+		if (!file->modules[i].is_open && file->modules[i].image == image)
+			return &file->modules[i];
+	return NULL;
+}
+
+static struct jem_plan_module *append_module(struct jem_plan_file *file,
+					     const struct jem_image *image)
+{
+	struct jem_plan_module *module = &file->modules[file->module_count++];
+
+	*module = (struct jem_plan_module){
+		.image = image,
+		.first_site = file->next_site,
+		.first_function = file->function_count,
+	};
+	file->function_count += (uint32_t)image->function_count;
+	file->next_site += jem_plan_entry_count(image);
+	return module;
+}
+
+static int add_module(struct jem_plan_file *file, uint32_t number, const struct jem_image *image,
+		      uint64_t bias, uint64_t now_ns)
+{
+	struct jem_plan_module *module = find_closed(file, image);
+	uint32_t known = file->function_count;
+	uint32_t more = module ? 0 : (uint32_t)image->function_count;
+	struct jem_plan_module *old;
+	struct change change;
+	int status = module ? 0 : make_module_room(file, image);
+
+	if (status < 0)
+		return status;
+	old = find_module(file, number);
+	status = take_change(file, image, known + more, old, now_ns, &change);
+	if (status < 0)
+		return status;
+	if (module)
+		close_module(file, module, now_ns);
+	else
+		module = append_module(file, image);
+	module->bias = bias;
+	module->number = number;
+	module->is_open = true;
+	apply_change(file, &change, known, module, old, now_ns);
+	return change.lacks_code;
+}
+
 int jem_plan_file_add(struct jem_plan_file *file, uint32_t number, const struct jem_image *image,
 		      uint64_t bias, uint64_t now_ns, struct jem_err *err)
 {
-	struct jem_plan_module *module;
-	struct jem_plan_module *old;
-	struct change change;
 	int status;
 
-	old = find_module(file, number);
-	if (!old && revive(file, number, image, bias))
+	if (!find_module(file, number) && revive(file, number, image, bias))
 		return 0;
-	status = make_module_room(file, image);
-	if (status == -EOVERFLOW)
+	status = add_module(file, number, image, bias, now_ns);
+	switch (status) {
+	case -EOVERFLOW:
 		return jem_err_set(err, status, "more modules than can be told apart");
-	old = find_module(file, number); /* they may have moved */
-	if (status == 0)
-		status = take_change(file, image, old, now_ns, &change);
-	if (status == -ENOSPC)
+	case -ENOSPC:
 		return jem_err_set(err, status,
 				   "no room in the plan file of %zu bytes for %u sites; include "
 				   "fewer functions",
 				   file->len, jem_plan_entry_count(image));
-	if (status < 0)
+	case -ENOMEM:
 		return jem_err_set(err, status, "no memory for %u sites",
 				   jem_plan_entry_count(image));
-	module = &file->modules[file->module_count++];
-	*module = (struct jem_plan_module){
-		.image = image,
-		.bias = bias,
-		.number = number,
-		.first_site = file->next_site,
-		.first_function = file->function_count,
-		.is_open = true,
-	};
-	apply_change(file, &change, module, old, now_ns);
-	if (change.lacks_code)
-		return jem_err_set(err, 1,
+	case 1:
+		return jem_err_set(err, status,
 				   "no room in the plan file of %zu bytes for %zu steps: no "
 				   "values; include fewer functions",
 				   file->len, image->code_count);
-	return 0;
+	default:
+		return status;
+	}
 }
 
 /* Closed modules keep their code for when they come back, but not more than an eighth of the file. */

@@ -7,8 +7,9 @@
  * Thread:    one thread writes a file
  * Ownership: the mapping and the images are borrowed; an image outlives the file, also after its module
  *            was removed, because records of its sites may come late
- * Invariant: the file is never read back: the process may have scribbled in it. Ids are never used
- *            again. A reader that follows ring.h finds a site of a module that stays, at every instant.
+ * Invariant: the file is never read back: the process may have scribbled in it. An id means one site
+ *            of one image for ever; a module that comes back has its ids again. A reader that follows
+ *            ring.h finds a site of a module that stays at every instant.
  * Bound:     JEM_PLAN_FILE_MODULES_MAX modules since the start; the file's size. What does not fit is
  *            said by the return value.
  *
@@ -63,7 +64,7 @@ void jem_plan_file_select(struct jem_plan_file *file, jem_plan_select_fn select,
 /* What an id in a record or an edge stands for. */
 struct jem_plan_found {
 	const struct jem_image *image;
-	uint64_t bias;
+	uint64_t bias; /* of a module that is gone: the last */
 	uint32_t module;
 	uint32_t function;                         /* index in the image, 0: none */
 	const struct jem_image_site *site;         /* NULL: not a hook's */
