@@ -139,10 +139,10 @@ enum jem_missing {
  * or in the container at byte `offset` of the parent's value, and comes after its parent. `offset` is that
  * of the pointer or of the container object (with or without the `where` of its type).
  *
- * ELEMENTS is one cell of elements side by side, NODE a cell for each element (or for a few side by
- * side, as in a deque), in order; `offset` of their children counts within one element. Where a parent
- * has several cells or elements, its children have several cells too, told apart by their address: that
- * of the bytes is what the pointer says.
+ * ELEMENTS is one cell of elements side by side; its children count `offset` from the first one. NODE is a
+ * cell for each element (or for a few side by side), in order; `offset` of its children counts within one,
+ * and they have a cell for each too, told apart by their address: that of the bytes is what the pointer
+ * in the element says.
  */
 #define JEM_SLOT_IN_CELL 0xffffu
 struct jem_image_slot {
@@ -157,8 +157,14 @@ struct jem_image_slot {
 	uint32_t offset; /* in the parent */
 	uint32_t size;   /* bytes of the value; of elements: of one */
 	uint32_t line;   /* of the declaration: after the line of the call it is uninitialised */
-	uint32_t entry;  /* of ENTRY_VALUE: which argument of the function, from 0 */
+	uint32_t entry;  /* of ENTRY_VALUE: which argument, from 0; see JEM_SLOT_ENTRY_OF_FRAME */
 };
+
+/*
+ * In `entry`: it is an argument of the function whose physical frame it is, not of the inlined one that
+ * the plan is of: the enter record of the site whose frame is the same and that is not INLINED has it.
+ */
+#define JEM_SLOT_ENTRY_OF_FRAME 0x80000000u
 
 enum jem_type_kind {
 	JEM_TYPE_UNKNOWN = 0,

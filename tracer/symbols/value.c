@@ -236,14 +236,17 @@ static void put_slot(struct jem_value_decoder *d, struct jem_value_index *index,
 static void put_entry_value(struct jem_value_decoder *d, const struct jem_value_request *request,
 			    const struct jem_image_slot *slot)
 {
+	bool is_frame = slot->entry & JEM_SLOT_ENTRY_OF_FRAME;
+	const struct jem_value_part *part = is_frame ? request->frame : request->entry;
+	struct jem_value_index *index = is_frame ? &d->frame : &d->entry;
 	uint32_t place;
 
-	if (!request->entry || !request->entry->words ||
-	    !find_argument(request->entry, slot->entry, &place))
+	if (!part || !part->words ||
+	    !find_argument(part, slot->entry & ~JEM_SLOT_ENTRY_OF_FRAME, &place))
 		return jem_value_missing(d, JEM_MISSING_OPTIMISED_OUT);
-	if (!d->entry.is_built)
-		jem_value_index_build(&d->entry, request->entry);
-	put_slot(d, &d->entry, place);
+	if (!index->is_built)
+		jem_value_index_build(index, part);
+	put_slot(d, index, place);
 }
 
 static bool is_uninitialised(const struct jem_value_request *request,
@@ -278,6 +281,7 @@ static void begin_item(struct jem_value_decoder *d, const struct jem_value_reque
 	d->depth = 0;
 	d->image = request->part->image;
 	d->entry.is_built = false;
+	d->frame.is_built = false;
 	jem_value_index_build(&d->site, request->part);
 }
 

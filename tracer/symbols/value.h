@@ -57,14 +57,17 @@ struct jem_value_decoder;
 int jem_value_create(const struct jem_value_config *config, struct jem_value_decoder **ret);
 void jem_value_destroy(struct jem_value_decoder *decoder);
 
-/* What belongs to a list: its slots' role, and what the part itself does not know. */
+/*
+ * What a list is made from. A value at entry comes from the part of the enter record of the same frame:
+ * `entry` of the same function, `frame` of the function whose physical frame it is, where the part is of
+ * an inlined instance (JEM_SLOT_ENTRY_OF_FRAME). NULL: it is optimised out.
+ */
 struct jem_value_request {
 	const struct jem_value_part *part;
-	const struct jem_value_part
-		*entry; /* of the enter record of the same frame, for values at entry;
-					       NULL: they are optimised out */
-	uint32_t
-		call_line; /* of the call: what is declared after it is uninitialised; 0: not looked at */
+	const struct jem_value_part *entry;
+	const struct jem_value_part *frame;
+	/* Of the call: what is declared after it is uninitialised; 0: nothing is. */
+	uint32_t call_line;
 };
 
 /*

@@ -2,7 +2,7 @@
 /* value_container: what the standard library keeps behind its objects. Shapes: image.h, jem_type_kind. */
 #include "tracer/symbols/value_internal.h"
 
-#define NOWHERE UINT32_MAX
+#define NOWHERE UINT32_MAX /* `where` of what keeps no number of elements */
 
 static bool load_word(const struct jem_value_at *at, uint64_t offset, unsigned len, uint64_t *ret)
 {
@@ -40,11 +40,11 @@ void jem_value_vector(struct jem_value_decoder *d, const struct jem_image_type *
 		return put_nothing(d, false);
 	if (child.cell->head.status == JEM_CELL_UNREADABLE)
 		return jem_value_missing(d, JEM_MISSING_UNREADABLE);
-	elements = jem_value_child_at(&child, true);
+	elements = jem_value_child_at(&child, at->is_many);
 	total = child.cell->head.total;
 	if (size && total > elements.len / size && child.cell->head.status == JEM_CELL_OK)
 		total = elements.len / size;
-	jem_value_elements(d, type->target, total, true, &elements);
+	jem_value_elements(d, type->target, total, &elements);
 }
 
 /* The value of a map's element is hidden where its key is a name that says so. */

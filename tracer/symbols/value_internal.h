@@ -35,8 +35,8 @@ struct jem_value_at {
 	size_t len;
 	uint64_t address; /* in the process; 0: not known */
 	uint32_t slot;    /* place of the slot that has them */
-	uint32_t offset;  /* in the slot's value, or in one of its elements */
-	bool is_many;     /* one of several: children are told apart by address */
+	uint32_t offset;  /* in the slot's value, its elements, or one of its nodes */
+	bool is_many;     /* in one of several nodes: children are told apart by address */
 };
 
 struct jem_value_pointee {
@@ -46,7 +46,7 @@ struct jem_value_pointee {
 
 struct jem_value_decoder {
 	struct jem_value_config config;
-	struct jem_value_index site, entry;
+	struct jem_value_index site, entry, frame;
 	struct jem_buf text, wide; /* owned: scratch */
 	/* of the item at hand */
 	struct jem_value_index *index;
@@ -133,8 +133,8 @@ void jem_value_character(struct jem_value_decoder *d, uint64_t value, unsigned u
 
 void jem_value_struct(struct jem_value_decoder *d, const struct jem_image_type *type,
 		      const struct jem_value_at *at);
-/* As many of `total` elements as are there. `is_cell`: each is one as its slot means it. */
-void jem_value_elements(struct jem_value_decoder *d, uint32_t element, uint64_t total, bool is_cell,
+/* As many of `total` elements as are there. */
+void jem_value_elements(struct jem_value_decoder *d, uint32_t element, uint64_t total,
 			const struct jem_value_at *at);
 void jem_value_array(struct jem_value_decoder *d, const struct jem_image_type *type,
 		     const struct jem_value_at *at);

@@ -43,13 +43,6 @@ static unsigned find_cycle(const struct jem_value_decoder *d, uint64_t address, 
 	return 0;
 }
 
-static uint64_t characters(const struct jem_value_cell *cell, unsigned unit)
-{
-	return cell->head.status == JEM_CELL_TRUNCATED && cell->head.total > cell->head.len
-		       ? cell->head.total / unit
-		       : UINT64_MAX;
-}
-
 /* What the cell has of it, of the type that the slot says. */
 static void put_behind(struct jem_value_decoder *d, const struct jem_value_child *child,
 		       uint64_t address, bool is_many)
@@ -57,20 +50,20 @@ static void put_behind(struct jem_value_decoder *d, const struct jem_value_child
 	const struct jem_image_slot *slot = &d->index->part.slots[child->slot];
 	const struct jem_image_type *type = &d->image->types[slot->type];
 	struct jem_value_at at = jem_value_child_at(child, is_many);
+	bool is_cut = child->cell->head.status == JEM_CELL_TRUNCATED;
 
+	/* How long a C string is that was cut, nobody has counted. */
+	if (slot->role == JEM_SLOT_STRING && jem_value_is_text(d, type))
+		return jem_value_text(d, at.data, at.len, type->size, is_cut, UINT64_MAX);
 	if (slot->role == JEM_SLOT_STRING)
-		return jem_value_text(d, at.data, at.len, type->size ? type->size : 1,
-				      child->cell->head.status == JEM_CELL_TRUNCATED,
-				      characters(child->cell, type->size ? type->size : 1));
+		return jem_value_elements(d, slot->type, at.len + is_cut, &at);
 	if (d->pointers > JEM_VALUE_DEPTH_MAX)
 		return jem_value_missing(d, JEM_MISSING_TRUNCATED);
 	d->chain[d->pointers++] = (struct jem_value_pointee){ address, slot->type };
-	if (slot->role == JEM_SLOT_ELEMENTS) {
-		at.is_many = true;
-		jem_value_elements(d, slot->type, child->cell->head.total, true, &at);
-	} else {
+	if (slot->role == JEM_SLOT_ELEMENTS)
+		jem_value_elements(d, slot->type, child->cell->head.total, &at);
+	else
 		jem_value_put(d, slot->type, &at);
-	}
 	d->pointers--;
 }
 

@@ -107,7 +107,7 @@ void jem_value_struct(struct jem_value_decoder *d, const struct jem_image_type *
 	jem_value_end(d, &map, put_members(d, type, at, 0));
 }
 
-void jem_value_elements(struct jem_value_decoder *d, uint32_t element, uint64_t total, bool is_cell,
+void jem_value_elements(struct jem_value_decoder *d, uint32_t element, uint64_t total,
 			const struct jem_value_at *at)
 {
 	uint64_t size = d->image->types[element].size;
@@ -121,8 +121,6 @@ void jem_value_elements(struct jem_value_decoder *d, uint32_t element, uint64_t 
 	while (shown < there && !jem_value_is_full(d)) {
 		struct jem_value_at one = jem_value_sub(at, shown * size, size);
 
-		if (is_cell)
-			one.offset = 0;
 		jem_value_put(d, element, &one);
 		shown++;
 	}
@@ -144,5 +142,5 @@ void jem_value_array(struct jem_value_decoder *d, const struct jem_image_type *t
 	/* A length that is not known: as many as there are. */
 	if (!total && element->size)
 		total = at->len / element->size;
-	jem_value_elements(d, type->target, total, false, at);
+	jem_value_elements(d, type->target, total, at);
 }
