@@ -14,6 +14,9 @@ BENCHES += %D%/logs
 BENCHES += %D%/report
 %C%_report_SOURCES = %D%/report.c
 %C%_report_LDADD = $(REPORT_LIBS)
+BENCHES += %D%/values
+%C%_values_SOURCES = %D%/values.c tests/unit/image_maker.c tests/unit/image_maker.h
+%C%_values_LDADD = libsymbols.a libcommon.a $(PCRE2_LIBS) -lm
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 .PHONY: bench

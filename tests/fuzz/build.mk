@@ -30,6 +30,13 @@ FUZZ_TESTS += %D%/fuzz_redact %D%/fuzz_batch %D%/fuzz_cbor %D%/fuzz_columns
 %C%_fuzz_columns_SOURCES = %D%/fuzz_columns.c
 %C%_fuzz_columns_LDADD = $(FUZZ_MAIN) libcommon.a -lm
 
+# tracer/symbols
+FUZZ_TESTS += %D%/fuzz_image %D%/fuzz_ring
+%C%_fuzz_image_SOURCES = %D%/fuzz_image.c
+%C%_fuzz_image_LDADD = $(FUZZ_MAIN) libsymbols.a libcommon.a $(PCRE2_LIBS) -lm
+%C%_fuzz_ring_SOURCES = %D%/fuzz_ring.c
+%C%_fuzz_ring_LDADD = $(FUZZ_MAIN) libsymbols.a libcommon.a
+
 # broker-client
 FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message
 %C%_fuzz_url_SOURCES = %D%/fuzz_url.c

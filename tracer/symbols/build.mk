@@ -12,6 +12,7 @@ libsymbols_a_SOURCES = \
 	%D%/value.c %D%/value.h \
 	%D%/value_container.c \
 	%D%/value_internal.h \
+	%D%/value_name.c \
 	%D%/value_pointer.c \
 	%D%/value_scalar.c \
 	%D%/value_slot.c \

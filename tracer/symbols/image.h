@@ -233,6 +233,8 @@ struct jem_image_member {
 
 /* A checked image. Tables of `count` elements each. */
 struct jem_image {
+	uint32_t
+		serial; /* of no other image that this process opened, wherever it lies: for caches */
 	const struct jem_image_header *header;
 	const char *strings;
 	const struct jem_image_function *functions;

@@ -20,6 +20,8 @@ static const uint32_t element_bytes[JEM_IMAGE_SECTION_COUNT] = {
 	[JEM_IMAGE_MEMBERS] = sizeof(struct jem_image_member),
 };
 
+static uint32_t last_serial;
+
 static int bad(struct jem_err *err, const char *what, size_t index)
 {
 	return jem_err_set(err, -EBADMSG, "image: %s %zu is not sound", what, index);
@@ -216,6 +218,7 @@ int jem_image_open(struct jem_image *ret, const void *bytes, size_t len, struct 
 	    (status = check_types(&image, err)) < 0 || (status = check_slots(&image, err)) < 0 ||
 	    (status = check_code(&image, err)) < 0 || (status = check_sites(&image, err)) < 0)
 		return status;
+	image.serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
 	*ret = image;
 	return 0;
 }

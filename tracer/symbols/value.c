@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tracer/symbols/value.h"
 
-#include "common/utf8.h"
 #include "tracer/symbols/value_internal.h"
 
 #include <errno.h>
@@ -20,6 +19,11 @@ int jem_value_create(const struct jem_value_config *config, struct jem_value_dec
 	if (!decoder)
 		return -ENOMEM;
 	decoder->config = *config;
+	decoder->prefixes = calloc(JEM_VALUE_PREFIXES, sizeof(*decoder->prefixes));
+	if (!decoder->prefixes) {
+		free(decoder);
+		return -ENOMEM;
+	}
 	jem_buf_init(&decoder->text, 0);
 	jem_buf_init(&decoder->wide, 0);
 	*ret = decoder;
@@ -32,6 +36,7 @@ void jem_value_destroy(struct jem_value_decoder *decoder)
 		return;
 	jem_buf_deinit(&decoder->text);
 	jem_buf_deinit(&decoder->wide);
+	free(decoder->prefixes);
 	free(decoder);
 }
 
@@ -73,21 +78,6 @@ void jem_value_missing(struct jem_value_decoder *d, enum jem_missing missing)
 	jem_cbor_map(d->buf, 1);
 	jem_cbor_str(d->buf, "missing");
 	jem_cbor_str(d->buf, missing_words[missing]);
-}
-
-void jem_value_name(struct jem_value_decoder *d, uint32_t string)
-{
-	const char *text = jem_image_string(d->image, string);
-	size_t len = strnlen(text, JEM_VALUE_NAME_MAX);
-
-	jem_cbor_text(d->buf, text, jem_utf8_prefix(text, len));
-}
-
-bool jem_value_is_secret(const struct jem_value_decoder *d, uint32_t string)
-{
-	const char *text = jem_image_string(d->image, string);
-
-	return jem_redact_name_is_secret(text, strlen(text));
 }
 
 struct jem_value_at jem_value_sub(const struct jem_value_at *at, uint64_t offset, uint64_t len)
@@ -257,11 +247,11 @@ static bool is_uninitialised(const struct jem_value_request *request,
 }
 
 static void put_value(struct jem_value_decoder *d, const struct jem_value_request *request,
-		      uint32_t place)
+		      uint32_t place, bool is_secret)
 {
 	const struct jem_image_slot *slot = &request->part->slots[place];
 
-	if (jem_value_is_secret(d, slot->name))
+	if (is_secret)
 		jem_value_missing(d, JEM_MISSING_REDACTED);
 	else if (is_uninitialised(request, slot))
 		jem_value_missing(d, JEM_MISSING_UNINITIALISED);
@@ -307,13 +297,7 @@ unsigned jem_value_list(struct jem_value_decoder *d, const struct jem_value_requ
 
 		if (slot->role != role || slot->parent)
 			continue;
-		jem_cbor_map(buf, 3);
-		jem_cbor_text(buf, "name", 4);
-		jem_value_name(d, slot->name);
-		jem_cbor_text(buf, "type", 4);
-		jem_value_name(d, d->image->types[slot->type].name);
-		jem_cbor_text(buf, "value", 5);
-		put_value(d, request, i);
+		put_value(d, request, i, jem_value_slot_prefix(d, slot));
 		count++;
 		if (was_full)
 			break; /* the last one says that it was cut */
@@ -337,7 +321,7 @@ bool jem_value_return(struct jem_value_decoder *d, const struct jem_value_reques
 		jem_cbor_text(buf, "type", 4);
 		jem_value_name(d, d->image->types[slot->type].name);
 		jem_cbor_text(buf, "value", 5);
-		put_value(d, request, i);
+		put_value(d, request, i, false);
 		return true;
 	}
 	jem_cbor_null(buf);

@@ -6,9 +6,11 @@
 #include "common/cbor.h"
 #include "tracer/symbols/value.h"
 
-#define JEM_VALUE_SLOTS_MAX 256u
-#define JEM_VALUE_CELLS_MAX (JEM_RECORD_WORDS_MAX / 3)
-#define JEM_VALUE_NAME_MAX  256u /* bytes of a name or type shown */
+#define JEM_VALUE_SLOTS_MAX  256u
+#define JEM_VALUE_CELLS_MAX  (JEM_RECORD_WORDS_MAX / 3)
+#define JEM_VALUE_NAME_MAX   256u  /* bytes of a name or type shown */
+#define JEM_VALUE_PREFIXES   1024u /* a power of two */
+#define JEM_VALUE_PREFIX_MAX 114u
 
 struct jem_value_cell {
 	struct jem_ring_cell head; /* a copy; `len` is what is really there */
@@ -39,6 +41,15 @@ struct jem_value_at {
 	bool is_many;     /* in one of several nodes: children are told apart by address */
 };
 
+/* What stands before a value, ready to be copied, and whether it may be shown. */
+struct jem_value_prefix {
+	uint64_t key;  /* serial of the image and place in its table; 0: none yet */
+	uint32_t slot; /* whether it is a slot's: name, type and so on; else a member's name */
+	uint8_t len;   /* 0: too long to be kept */
+	bool is_secret;
+	uint8_t bytes[JEM_VALUE_PREFIX_MAX];
+};
+
 struct jem_value_pointee {
 	uint64_t address;
 	uint32_t type;
@@ -47,7 +58,8 @@ struct jem_value_pointee {
 struct jem_value_decoder {
 	struct jem_value_config config;
 	struct jem_value_index site, entry, frame;
-	struct jem_buf text, wide; /* owned: scratch */
+	struct jem_buf text, wide;         /* owned: scratch */
+	struct jem_value_prefix *prefixes; /* owned: JEM_VALUE_PREFIXES */
 	/* of the item at hand */
 	struct jem_value_index *index;
 	const struct jem_image *image;
@@ -65,7 +77,6 @@ bool jem_value_is_full(const struct jem_value_decoder *d);
 void jem_value_missing(struct jem_value_decoder *d, enum jem_missing missing);
 /* A name or type of the image: cut, made UTF-8. */
 void jem_value_name(struct jem_value_decoder *d, uint32_t string);
-bool jem_value_is_secret(const struct jem_value_decoder *d, uint32_t string);
 /* A value of the type, one item. */
 void jem_value_put(struct jem_value_decoder *d, uint32_t type, const struct jem_value_at *at);
 /* `len` bytes at `offset` of a value; fewer where fewer are there. */
@@ -80,6 +91,12 @@ struct jem_value_list {
 };
 struct jem_value_list jem_value_begin(struct jem_value_decoder *d, bool is_map, uint64_t expected);
 void jem_value_end(struct jem_value_decoder *d, const struct jem_value_list *list, uint64_t count);
+
+/* --- value_name.c --- */
+
+/* Appends {"name":NAME,"type":TYPE,"value": of a slot, or the name of a member. Whether it is a secret. */
+bool jem_value_slot_prefix(struct jem_value_decoder *d, const struct jem_image_slot *slot);
+bool jem_value_member_prefix(struct jem_value_decoder *d, const struct jem_image_member *member);
 
 /* --- value_slot.c --- */
 

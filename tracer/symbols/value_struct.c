@@ -49,12 +49,12 @@ static void put_bit_field(struct jem_value_decoder *d, const struct jem_image_me
 }
 
 static void put_member(struct jem_value_decoder *d, const struct jem_image_member *member,
-		       const struct jem_value_at *at)
+		       const struct jem_value_at *at, bool is_secret)
 {
 	const struct jem_image_type *type = &d->image->types[member->type];
 	struct jem_value_at sub;
 
-	if (jem_value_is_secret(d, member->name) && !(member->flags & JEM_MEMBER_BASE))
+	if (is_secret)
 		return jem_value_missing(d, JEM_MISSING_REDACTED);
 	if (member->flags & JEM_MEMBER_VIRTUAL_BASE)
 		return jem_value_missing(d, JEM_MISSING_UNSUPPORTED);
@@ -86,11 +86,7 @@ static uint64_t put_members(struct jem_value_decoder *d, const struct jem_image_
 
 			count += put_members(d, &d->image->types[members[i].type], &sub, level + 1);
 		} else {
-			if (members[i].flags & JEM_MEMBER_BASE && !members[i].name)
-				jem_value_name(d, d->image->types[members[i].type].name);
-			else
-				jem_value_name(d, members[i].name);
-			put_member(d, &members[i], at);
+			put_member(d, &members[i], at, jem_value_member_prefix(d, &members[i]));
 			count++;
 		}
 		if (was_full)
