@@ -47,13 +47,19 @@ size_t jem_cbor_array_width(enum jem_cbor_array type)
 
 /* Writer */
 
-static void put_initial(struct jem_buf *buf, unsigned major, unsigned info, uint64_t value,
-			unsigned bytes)
+static inline void put_initial(struct jem_buf *buf, unsigned major, unsigned info, uint64_t value,
+			       unsigned bytes)
 {
 	char out[9] = { (char)(major << 5 | info) };
+	uint64_t big = bytes ? __builtin_bswap64(value << (64 - 8 * bytes)) : 0;
 
-	for (unsigned i = 0; i < bytes; i++)
-		out[1 + i] = (char)(value >> 8 * (bytes - 1 - i));
+	memcpy(out + 1, &big, sizeof(big));
+	/* Most items are such a head and nothing else: all of it at once where there is room. */
+	if (buf->cap - buf->len >= sizeof(out) && !buf->failed) {
+		memcpy(buf->data + buf->len, out, sizeof(out));
+		buf->len += 1 + bytes;
+		return;
+	}
 	jem_buf_add(buf, out, 1 + bytes);
 }
 
