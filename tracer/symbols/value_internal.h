@@ -10,7 +10,7 @@
 #define JEM_VALUE_CELLS_MAX  (JEM_RECORD_WORDS_MAX / 3)
 #define JEM_VALUE_NAME_MAX   256u  /* bytes of a name or type shown */
 #define JEM_VALUE_PREFIXES   1024u /* a power of two */
-#define JEM_VALUE_PREFIX_MAX 114u
+#define JEM_VALUE_PREFIX_MAX 112u  /* a multiple of 16 */
 
 struct jem_value_cell {
 	struct jem_ring_cell head; /* a copy; `len` is what is really there */

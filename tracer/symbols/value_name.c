@@ -34,6 +34,22 @@ static struct jem_value_prefix *find(struct jem_value_decoder *d, uint32_t index
 	return found;
 }
 
+/* In blocks where there is room for the last one: a few stores, where memcpy is a call. */
+static inline void put_prefix(struct jem_buf *buf, const struct jem_value_prefix *prefix)
+{
+	enum {
+		BLOCK = 16
+	};
+
+	if (buf->failed || buf->cap - buf->len < sizeof(prefix->bytes)) {
+		jem_buf_add(buf, prefix->bytes, prefix->len);
+		return;
+	}
+	for (unsigned i = 0; i < prefix->len; i += BLOCK)
+		memcpy(buf->data + buf->len + i, prefix->bytes + i, BLOCK);
+	buf->len += prefix->len;
+}
+
 /* Keeps what was written since `from`. */
 static void keep(struct jem_value_decoder *d, struct jem_value_prefix *prefix, uint32_t index,
 		 bool is_hidden, size_t from)
@@ -56,7 +72,7 @@ bool jem_value_slot_prefix(struct jem_value_decoder *d, const struct jem_image_s
 	size_t from = d->buf->len;
 
 	if (prefix->key && prefix->len) {
-		jem_buf_add(d->buf, prefix->bytes, prefix->len);
+		put_prefix(d->buf, prefix);
 		return prefix->is_secret;
 	}
 	jem_cbor_map(d->buf, 3);
@@ -77,7 +93,7 @@ bool jem_value_member_prefix(struct jem_value_decoder *d, const struct jem_image
 	size_t from = d->buf->len;
 
 	if (prefix->key && prefix->len) {
-		jem_buf_add(d->buf, prefix->bytes, prefix->len);
+		put_prefix(d->buf, prefix);
 		return prefix->is_secret;
 	}
 	if (member->flags & JEM_MEMBER_BASE && !*jem_image_string(d->image, member->name))

@@ -2,16 +2,17 @@
 /* value_pointer: pointers and references, with what stands behind them. */
 #include "tracer/symbols/value_internal.h"
 
-#include <stdio.h>
-
 #define BEHIND (1u << JEM_SLOT_POINTEE | 1u << JEM_SLOT_STRING | 1u << JEM_SLOT_ELEMENTS)
 
 void jem_value_address(struct jem_value_decoder *d, uint64_t address)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "0x%llx", (unsigned long long)address);
+	static const char digits[] = "0123456789abcdef";
+	unsigned count = address ? (67 - (unsigned)__builtin_clzll(address)) / 4 : 1;
+	char text[18] = "0x";
 
-	jem_cbor_text(d->buf, text, (size_t)len);
+	for (unsigned i = 0; i < count; i++)
+		text[2 + i] = digits[address >> 4 * (count - 1 - i) & 15];
+	jem_cbor_text(d->buf, text, 2 + count);
 }
 
 static void put_head(struct jem_value_decoder *d, uint64_t address, const char *more)

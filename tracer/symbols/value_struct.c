@@ -10,11 +10,12 @@ enum {
 static bool is_hidden(const struct jem_value_decoder *d, const struct jem_image_member *member)
 {
 	const struct jem_image_type *type = &d->image->types[member->type];
+	const char *name = jem_image_string(d->image, member->name);
 
 	if (member->flags & JEM_MEMBER_BASE)
 		return !type->member_count && !(member->flags & JEM_MEMBER_VIRTUAL_BASE) &&
 		       (type->kind == JEM_TYPE_STRUCT || type->kind == JEM_TYPE_UNKNOWN);
-	return !strncmp(jem_image_string(d->image, member->name), "_vptr", 5);
+	return *name == '_' && !strncmp(name, "_vptr", 5);
 }
 
 /* Members of a struct or union without a name are the outer one's. */
