@@ -72,7 +72,7 @@ static const struct jem_plan_site *view_find(const struct view *view, uint64_t k
 {
 	uint32_t bucket = (uint32_t)jem_plan_hash(key) & view->mask;
 
-	for (uint32_t i = 0; view->sites && i <= view->mask; i++) {
+	for (uint32_t i = 0; view->sites && i < JEM_PLAN_PROBES; i++) {
 		const struct jem_plan_site *site = &view->sites[(bucket + i) & view->mask];
 		uint64_t found = __atomic_load_n(&site->key, __ATOMIC_ACQUIRE);
 
@@ -518,7 +518,39 @@ CASE(bounds_the_walk_of_keys_that_collide)
 	CHECK_EQ(jem_plan_file_add(bench.file, 1, &image, 0, 0, NULL), 0);
 	jem_plan_file_usage(bench.file, &usage);
 	CHECK_LE(usage.sites, 3000);
-	CHECK_GE(usage.sites, 1024);
+	CHECK_GE(usage.sites, JEM_PLAN_PROBES);
+	bench_close(&bench);
+	free(bytes);
+}
+
+/* Many sites as they lie in a program: none is left out, in a table that others have half filled. */
+CASE(finds_every_site_of_a_large_module)
+{
+	const unsigned count = 40000;
+	struct image_maker maker;
+	struct jem_image image;
+	struct bench bench;
+	uint8_t *bytes;
+	size_t len;
+
+	image_maker_init(&maker);
+	image_function(&maker, "f", JEM_FUNCTION_INCLUDED);
+	for (unsigned i = 0; i < count; i++) {
+		struct jem_image_site site = { .pc = 0x401000 + i * 64ull + i % 7,
+					       .function = 1,
+					       .slot = 1 };
+
+		jem_buf_add(&maker.sections[JEM_IMAGE_SITES], &site, sizeof(site));
+	}
+	bytes = image_make(&maker, &len, &image);
+	image_maker_deinit(&maker);
+	bench_open(&bench, 64 << 20);
+	for (uint32_t m = 0; m < 3; m++)
+		CHECK_EQ(jem_plan_file_add(bench.file, m, &image, 0x7f0000000000ull * m, 0, NULL),
+			 0);
+	for (uint64_t m = 0; m < 3; m++)
+		for (unsigned i = 0; i < count; i++)
+			CHECK(find(&bench, 0x7f0000000000ull * m + image.sites[i].pc));
 	bench_close(&bench);
 	free(bytes);
 }
@@ -588,4 +620,5 @@ TESTS(T(begins_with_an_empty_plan), T(relocates_sites_and_code), T(tells_what_id
       T(lets_a_module_come_and_go_without_end), T(uses_the_space_of_removed_modules_again),
       T(does_not_use_space_again_before_the_grace), T(says_when_there_is_no_room),
       T(chooses_other_functions_without_new_images), T(never_believes_what_the_process_wrote),
-      T(bounds_the_walk_of_keys_that_collide), T(hides_no_site_while_others_come_and_go))
+      T(bounds_the_walk_of_keys_that_collide), T(finds_every_site_of_a_large_module),
+      T(hides_no_site_while_others_come_and_go))

@@ -11,6 +11,10 @@
 #define AREAS_FROM 128u
 #define CODE_FROM  sizeof(struct jem_plan_header)
 
+enum {
+	SPREADS_MAX = 3
+};
+
 static struct jem_plan_header *header_of(struct jem_plan_file *file)
 {
 	return (struct jem_plan_header *)(void *)file->bytes;
@@ -142,16 +146,32 @@ static bool make_entry(const struct jem_plan_file *file, const struct jem_plan_m
 	return ret->plan != 0;
 }
 
-static void put_entries(struct jem_plan_file *file, struct jem_plan_table *table,
-			struct jem_plan_module *module)
+/* How many found no bucket near enough to their place. */
+static uint32_t put_entries(struct jem_plan_file *file, struct jem_plan_table *table,
+			    struct jem_plan_module *module)
 {
+	uint32_t left_out = 0;
+
 	for (uint32_t i = 0; i < jem_plan_entry_count(module->image); i++) {
 		struct jem_plan_site entry;
 
 		module->buckets[i] = JEM_PLAN_NO_BUCKET;
-		if (make_entry(file, module, i, &entry))
-			module->buckets[i] = jem_plan_table_put(table, &entry);
+		if (!make_entry(file, module, i, &entry))
+			continue;
+		module->buckets[i] = jem_plan_table_put(table, &entry);
+		left_out += module->buckets[i] == JEM_PLAN_NO_BUCKET;
 	}
+	return left_out;
+}
+
+static uint32_t put_all(struct jem_plan_file *file, struct jem_plan_table *table)
+{
+	uint32_t left_out = 0;
+
+	for (uint32_t i = 0; i < file->module_count; i++)
+		if (file->modules[i].is_open)
+			left_out += put_entries(file, table, &file->modules[i]);
+	return left_out;
 }
 
 static void copy_code(struct jem_plan_file *file, const struct jem_plan_module *module)
@@ -201,25 +221,32 @@ static uint64_t live_entries(const struct jem_plan_file *file,
 	return sum;
 }
 
+static int make_table(struct jem_plan_file *file, uint32_t buckets, uint64_t now_ns,
+		      struct jem_plan_table *ret)
+{
+	struct jem_plan_area area;
+	int status = jem_plan_space_take(&file->space, buckets * sizeof(struct jem_plan_site),
+					 now_ns, &area);
+
+	if (status < 0)
+		return status;
+	status = jem_plan_table_init(ret, file->bytes, area, buckets);
+	if (status < 0)
+		jem_plan_space_give(&file->space, area, 0);
+	return status;
+}
+
 /* A table for so many entries, with room for as many again where the file has it. */
 static int take_table(struct jem_plan_file *file, uint64_t entries, uint64_t now_ns,
 		      struct jem_plan_table *ret)
 {
-	uint32_t most = jem_plan_table_buckets(entries * 2);
 	uint32_t least = jem_plan_table_buckets(entries);
+	int status = -ENOSPC;
 
-	for (uint32_t buckets = most ? most : least; buckets >= least && buckets; buckets /= 2) {
-		struct jem_plan_area area;
-
-		if (jem_plan_space_take(&file->space, buckets * sizeof(struct jem_plan_site),
-					now_ns, &area) < 0)
-			continue;
-		if (jem_plan_table_init(ret, file->bytes, area, buckets) == 0)
-			return 0;
-		jem_plan_space_give(&file->space, area, 0);
-		return -ENOMEM;
-	}
-	return -ENOSPC;
+	for (uint32_t buckets = jem_plan_table_buckets(entries * 2);
+	     status == -ENOSPC && buckets >= least && buckets; buckets /= 2)
+		status = make_table(file, buckets, now_ns, ret);
+	return status;
 }
 
 static int take_functions(struct jem_plan_file *file, uint64_t count, uint64_t now_ns,
@@ -340,6 +367,49 @@ static void fill_functions(struct jem_plan_file *file, uint32_t from)
 	}
 }
 
+/*
+ * Entries that crowd find no bucket near their place; in a table twice as large they do, unless somebody
+ * has made debug data of that kind, which then loses those sites.
+ */
+static void spread(struct jem_plan_file *file, struct jem_plan_table *table, uint32_t left_out,
+		   uint64_t now_ns)
+{
+	for (unsigned i = 0; i < SPREADS_MAX && left_out; i++) {
+		struct jem_plan_table larger;
+
+		if (table->buckets >= JEM_PLAN_TABLE_MAX ||
+		    make_table(file, table->buckets * 2, now_ns, &larger) < 0)
+			break;
+		jem_plan_space_give(&file->space, table->area, 0); /* nobody has seen it */
+		jem_plan_table_deinit(table);
+		*table = larger;
+		left_out = put_all(file, table);
+	}
+}
+
+/* The new table with all that is there, or the module put into the old one. What is left of the old. */
+static struct jem_plan_area fill_table(struct jem_plan_file *file, struct change *change,
+				       struct jem_plan_module *module, uint64_t now_ns)
+{
+	struct jem_plan_area none = { 0, 0 };
+	struct jem_plan_area old = file->table.area;
+
+	if (!change->table.buckets && !put_entries(file, &file->table, module))
+		return none;
+	/* It crowds: a new table, if there is room for one. */
+	if (!change->table.buckets &&
+	    (file->table.buckets >= JEM_PLAN_TABLE_MAX ||
+	     make_table(file, file->table.buckets * 2, now_ns, &change->table) < 0))
+		return none;
+	for (uint32_t i = 0; i < file->module_count; i++)
+		if (!file->modules[i].is_open)
+			close_module(file, &file->modules[i], now_ns);
+	spread(file, &change->table, put_all(file, &change->table), now_ns);
+	jem_plan_table_deinit(&file->table);
+	file->table = change->table;
+	return old;
+}
+
 /* All that was taken comes into force. `known`: function ids that were there; `old` is closed by it. */
 static void apply_change(struct jem_plan_file *file, struct change *change, uint32_t known,
 			 struct jem_plan_module *module, struct jem_plan_module *old,
@@ -361,19 +431,7 @@ static void apply_change(struct jem_plan_file *file, struct change *change, uint
 	fill_functions(file, known);
 	if (old)
 		close_module(file, old, now_ns);
-	if (change->table.buckets) {
-		for (uint32_t i = 0; i < file->module_count; i++) {
-			if (file->modules[i].is_open)
-				put_entries(file, &change->table, &file->modules[i]);
-			else
-				close_module(file, &file->modules[i], now_ns);
-		}
-		old_table = file->table.area;
-		jem_plan_table_deinit(&file->table);
-		file->table = change->table;
-	} else {
-		put_entries(file, &file->table, module);
-	}
+	old_table = fill_table(file, change, module, now_ns);
 	begin_change(file);
 	write_header(file);
 	end_change(file);

@@ -54,7 +54,7 @@ uint32_t jem_plan_table_put(struct jem_plan_table *table, const struct jem_plan_
 		return JEM_PLAN_NO_BUCKET;
 	while (table->used_map[bucket / 64] >> bucket % 64 & 1) {
 		bucket = (bucket + 1) & mask;
-		if (++probes == JEM_PLAN_TABLE_PROBES)
+		if (++probes == JEM_PLAN_PROBES)
 			return JEM_PLAN_NO_BUCKET;
 	}
 	place = &table->sites[bucket];

@@ -4,8 +4,7 @@
  *
  * Ownership: the file's bytes are borrowed; owns a map of the buckets in use, because the file itself is
  *            never read back
- * Bound:     at most half the buckets are used; a key whose bucket is JEM_PLAN_TABLE_PROBES away from its
- *            place is not put in (debug data made so on purpose)
+ * Bound:     at most half the buckets are used; no entry is JEM_PLAN_PROBES away from its place
  * Invariant: an entry is whole before its key can be seen (release), and never moves
  */
 #ifndef JEM_TRACER_SYMBOLS_PLAN_TABLE_H
@@ -16,11 +15,10 @@
 
 #include <stdbool.h>
 
-#define JEM_PLAN_TABLE_PROBES 1024u
-#define JEM_PLAN_TABLE_MIN    64u        /* buckets */
-#define JEM_PLAN_TABLE_MAX    (1u << 27) /* buckets */
-#define JEM_PLAN_NO_BUCKET    UINT32_MAX
-#define JEM_PLAN_REMOVED      UINT64_MAX /* the key of an entry that was taken out */
+#define JEM_PLAN_TABLE_MIN 64u        /* buckets */
+#define JEM_PLAN_TABLE_MAX (1u << 27) /* buckets */
+#define JEM_PLAN_NO_BUCKET UINT32_MAX
+#define JEM_PLAN_REMOVED   UINT64_MAX /* the key of an entry that was taken out */
 
 struct jem_plan_table {
 	struct jem_plan_area area; /* in the file */

@@ -301,15 +301,20 @@ int jem_ring_read_free(struct jem_ring_read *reader, uint32_t thread)
 {
 	struct jem_ring_thread *shared = thread_at(reader, thread);
 
+	uint32_t state = __atomic_load_n(&shared->state, __ATOMIC_ACQUIRE);
+
 	if (!reader->is_writable)
 		return -EROFS;
 	if (reader->cursors[thread].is_broken)
 		return -EPERM;
 	if (__atomic_load_n(&shared->head, __ATOMIC_ACQUIRE) != reader->cursors[thread].tail)
 		return -EBUSY;
+	if (state == JEM_THREAD_FREE) /* it may have a new owner by now */
+		return 0;
 	jem_ring_read_release(reader, thread);
 	/* A new owner takes the slot with an acquire, and so sees the tail. */
-	__atomic_store_n(&shared->state, JEM_THREAD_FREE, __ATOMIC_RELEASE);
+	__atomic_compare_exchange_n(&shared->state, &state, JEM_THREAD_FREE, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 	return 0;
 }
 
