@@ -443,6 +443,8 @@ CASE(shows_lists)
 	CHECK_STR(bench_value(&bench), "[]");
 	bench_cell(&bench, node, JEM_CELL_OK, 0x100, 4, (int[]){ 1 }, 4);
 	CHECK_STR(bench_value(&bench), "[1]");
+	bench_cell(&bench, node, JEM_CELL_OK, 0x200, 0, "", 0);
+	CHECK_STR(bench_value(&bench), "[1,{\"missing\":\"truncated\"}]");
 	bench_end(&bench);
 }
 

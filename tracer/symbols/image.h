@@ -142,7 +142,7 @@ enum jem_missing {
  * ELEMENTS is one cell of elements side by side; its children count `offset` from the first one. NODE is a
  * cell for each element (or for a few side by side), in order; `offset` of its children counts within one,
  * and they have a cell for each too, told apart by their address: that of the bytes is what the pointer
- * in the element says.
+ * in the element says. A NODE cell without bytes: there are more, the walk ended before them.
  */
 #define JEM_SLOT_IN_CELL 0xffffu
 struct jem_image_slot {

@@ -114,9 +114,10 @@ static uint64_t put_node(struct jem_value_decoder *d, const struct jem_image_typ
 	return count;
 }
 
-static bool is_whole(const struct jem_value_cell *cell)
+/* Without bytes: the walk ended before the list did (image.h). */
+static bool is_end_of_walk(const struct jem_value_cell *cell)
 {
-	return cell->head.status == JEM_CELL_OK;
+	return cell->head.status == JEM_CELL_OK && !cell->head.len;
 }
 
 void jem_value_nodes(struct jem_value_decoder *d, const struct jem_image_type *type,
@@ -127,7 +128,7 @@ void jem_value_nodes(struct jem_value_decoder *d, const struct jem_image_type *t
 	struct jem_value_list list;
 	uint64_t total = 0;
 	uint64_t shown = 0;
-	bool is_cut = false;
+	bool is_cut;
 
 	if (has_total && !load_word(at, type->where, 8, &total))
 		return jem_value_missing(d, JEM_MISSING_TRUNCATED);
@@ -138,12 +139,11 @@ void jem_value_nodes(struct jem_value_decoder *d, const struct jem_image_type *t
 	if (!child.cell || at->is_many)
 		return put_nothing(d, child.exists && !has_total && !at->is_many);
 	list = jem_value_begin(d, false, has_total && total < JEM_VALUE_CELLS_MAX ? total : 1);
-	while (child.cell && !jem_value_is_full(d)) {
+	while (child.cell && !jem_value_is_full(d) && !is_end_of_walk(child.cell)) {
 		shown += put_node(d, type, &child);
-		is_cut = !is_whole(child.cell);
 		child.cell = child.cell->next ? &d->index->cells[child.cell->next - 1] : NULL;
 	}
-	is_cut = child.cell || (has_total ? shown < total : is_cut);
+	is_cut = child.cell || (has_total && shown < total);
 	if (is_cut)
 		jem_value_missing(d, JEM_MISSING_TRUNCATED);
 	jem_value_end(d, &list, shown + is_cut);
