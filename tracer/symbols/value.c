@@ -306,6 +306,17 @@ unsigned jem_value_list(struct jem_value_decoder *d, const struct jem_value_requ
 	return count;
 }
 
+/* The last component of a qualified name, without template and parameters: what the function says. */
+static bool returns_secret(const char *function)
+{
+	size_t len = strcspn(function, "<(");
+	size_t from = len;
+
+	while (from && function[from - 1] != ':')
+		from--;
+	return jem_redact_name_is_secret(function + from, len - from);
+}
+
 bool jem_value_return(struct jem_value_decoder *d, const struct jem_value_request *request,
 		      struct jem_buf *buf)
 {
@@ -321,7 +332,7 @@ bool jem_value_return(struct jem_value_decoder *d, const struct jem_value_reques
 		jem_cbor_text(buf, "type", 4);
 		jem_value_name(d, d->image->types[slot->type].name);
 		jem_cbor_text(buf, "value", 5);
-		put_value(d, request, i, false);
+		put_value(d, request, i, request->function && returns_secret(request->function));
 		return true;
 	}
 	jem_cbor_null(buf);

@@ -66,6 +66,8 @@ struct jem_value_request {
 	const struct jem_value_part *part;
 	const struct jem_value_part *entry;
 	const struct jem_value_part *frame;
+	/* Whose return value it is: get_token returns what may not be shown. NULL: not looked at. */
+	const char *function;
 	/* Of the call: what is declared after it is uninitialised; 0: nothing is. */
 	uint32_t call_line;
 };
