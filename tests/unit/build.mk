@@ -43,14 +43,17 @@ UNIT_TESTS += %D%/test_cbor %D%/test_columns %D%/test_compress
 # tracer/symbols
 IMAGE_MAKER = %D%/image_maker.c %D%/image_maker.h
 SYMBOLS_LIBS = libcheck.a libsymbols.a libcommon.a $(PCRE2_LIBS) -lm
-UNIT_TESTS += %D%/test_image %D%/test_ring_read %D%/test_plan_file %D%/test_value %D%/test_value_containers \
+UNIT_TESTS += %D%/test_image %D%/test_ring_read %D%/test_plan_file %D%/test_plan_change %D%/test_value %D%/test_value_containers \
 	%D%/test_value_bounds
 %C%_test_image_SOURCES = %D%/test_image.c $(IMAGE_MAKER)
 %C%_test_image_LDADD = $(SYMBOLS_LIBS)
 %C%_test_ring_read_SOURCES = %D%/test_ring_read.c
 %C%_test_ring_read_LDADD = $(SYMBOLS_LIBS)
-%C%_test_plan_file_SOURCES = %D%/test_plan_file.c $(IMAGE_MAKER)
+PLAN_BENCH = %D%/plan_bench.c %D%/plan_bench.h $(IMAGE_MAKER)
+%C%_test_plan_file_SOURCES = %D%/test_plan_file.c $(PLAN_BENCH)
 %C%_test_plan_file_LDADD = $(SYMBOLS_LIBS)
+%C%_test_plan_change_SOURCES = %D%/test_plan_change.c $(PLAN_BENCH)
+%C%_test_plan_change_LDADD = $(SYMBOLS_LIBS)
 %C%_test_value_SOURCES = %D%/test_value.c %D%/value_bench.c %D%/value_bench.h $(IMAGE_MAKER)
 %C%_test_value_LDADD = $(SYMBOLS_LIBS)
 %C%_test_value_containers_SOURCES = %D%/test_value_containers.c %D%/value_bench.c %D%/value_bench.h \
