@@ -92,6 +92,7 @@ CASE(makes_names_well_formed)
 	bench_word(&bench, 1);
 	bench_word(&bench, 2);
 	CHECK_CONTAINS(bench_list(&bench, JEM_SLOT_ARGUMENT), "\"name\":\"a\",");
+	CHECK_CONTAINS(bench.json.data, "nnn...\",\"type\"");
 	CHECK_LE(bench.json.len, 400);
 	bench_end(&bench);
 }

@@ -118,6 +118,31 @@ CASE(shows_cycles)
 	bench_end(&bench);
 }
 
+/* An object that is not behind a pointer, and points to itself. */
+CASE(shows_objects_that_point_to_themselves)
+{
+	uint64_t object[2] = { 5, 0x1000 };
+	struct value_bench bench;
+	uint32_t node;
+	uint32_t nodep;
+	uint16_t x;
+
+	bench_begin(&bench);
+	node = (uint32_t)(bench.maker.sections[JEM_IMAGE_TYPES].len /
+			  sizeof(struct jem_image_type)) +
+	       1;
+	nodep = pointer_to(&bench, node);
+	image_type(&bench.maker, "Node",
+		   (struct jem_image_type){ .kind = JEM_TYPE_STRUCT, .size = 16 });
+	image_member(&bench.maker, "next", (struct jem_image_member){ .type = nodep, .offset = 8 });
+	x = in_cell(&bench, node, 16);
+	bench_child(&bench, JEM_SLOT_POINTEE, x, 8, node);
+	bench_record(&bench, 0);
+	bench_cell(&bench, x, JEM_CELL_OK, 0x1000, 16, object, 16);
+	CHECK_STR(bench_value(&bench), "{\"next\":{\"address\":\"0x1000\",\"cycle\":1}}");
+	bench_end(&bench);
+}
+
 CASE(shows_c_strings_as_text)
 {
 	struct value_bench bench;
@@ -391,14 +416,16 @@ CASE(shows_maps_as_pairs)
 	bench_record(&bench, 0);
 	bench_cell(&bench, x, JEM_CELL_OK, 0x4000, 48, object, 48);
 	bench_cell(&bench, node, JEM_CELL_OK, 0x8000, 16, &nodes[0], 16);
-	bench_cell(&bench, text, JEM_CELL_OK, 0x100, 3, "one", 3);
+	bench_cell(&bench, text, JEM_CELL_OK, 0x100, 11, "one key fit", 11);
 	bench_cell(&bench, node, JEM_CELL_OK, 0x8100, 16, &nodes[1], 16);
 	bench_cell(&bench, text, JEM_CELL_OK, 0x200, 6, "my_key", 6);
-	CHECK_STR(bench_value(&bench), "[[\"one\",1],[\"my_key\",{\"missing\":\"redacted\"}],{"
-				       "\"missing\":\"truncated\"}]");
+	CHECK_STR(bench_value(&bench),
+		  "[[\"one key fit\",1],[\"my_key\",{\"missing\":\"redacted\"}],{"
+		  "\"missing\":\"truncated\"}]");
 	bench_cell(&bench, node, JEM_CELL_OK, 0x8200, 16, &nodes[2], 16);
-	CHECK_STR(bench_value(&bench), "[[\"one\",1],[\"my_key\",{\"missing\":\"redacted\"}],[{"
-				       "\"address\":\"0x300\"},3]]");
+	CHECK_STR(bench_value(&bench),
+		  "[[\"one key fit\",1],[\"my_key\",{\"missing\":\"redacted\"}],[{"
+		  "\"address\":\"0x300\"},3]]");
 	bench_cell(&bench, node, JEM_CELL_UNREADABLE, 0x8200, 16, "", 0);
 	CHECK_CONTAINS(bench_value(&bench), ",3],{\"missing\":\"unreadable\"}]");
 	bench_end(&bench);
@@ -549,7 +576,8 @@ CASE(takes_no_harm_from_cells_made_up)
 }
 
 TESTS(T(shows_pointers_with_what_they_point_to), T(says_why_nothing_is_behind_a_pointer),
-      T(shows_cycles), T(shows_c_strings_as_text), T(shows_references_as_their_value),
-      T(names_functions), T(shows_std_strings), T(shows_views_and_wide_strings), T(shows_vectors),
-      T(shows_vectors_of_strings), T(shows_maps_as_pairs), T(shows_lists),
-      T(shows_smart_pointers_and_optionals), T(shows_bits), T(takes_no_harm_from_cells_made_up))
+      T(shows_cycles), T(shows_objects_that_point_to_themselves), T(shows_c_strings_as_text),
+      T(shows_references_as_their_value), T(names_functions), T(shows_std_strings),
+      T(shows_views_and_wide_strings), T(shows_vectors), T(shows_vectors_of_strings),
+      T(shows_maps_as_pairs), T(shows_lists), T(shows_smart_pointers_and_optionals), T(shows_bits),
+      T(takes_no_harm_from_cells_made_up))

@@ -217,6 +217,9 @@ static void put_slot(struct jem_value_decoder *d, struct jem_value_index *index,
 	d->index = index;
 	d->image = index->part.image;
 	d->pointers = 0;
+	if (at.address) /* the object itself: what points back to it is a cycle */
+		d->chain[d->pointers++] =
+			(struct jem_value_pointee){ at.address, index->part.slots[slot].type };
 	if (missing != JEM_MISSING_NONE)
 		jem_value_missing(d, missing);
 	else

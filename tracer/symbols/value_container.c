@@ -47,6 +47,12 @@ void jem_value_vector(struct jem_value_decoder *d, const struct jem_image_type *
 	jem_value_elements(d, type->target, total, &elements);
 }
 
+/* Names as programs use them for keys; not running text, in which `key` means nothing. */
+static bool is_name(const uint8_t *text, size_t len)
+{
+	return !memchr(text, ' ', len);
+}
+
 /* The value of a map's element is hidden where its key is a name that says so. */
 static bool has_secret_key(const struct jem_value_decoder *d, size_t from)
 {
@@ -56,7 +62,7 @@ static bool has_secret_key(const struct jem_value_decoder *d, size_t from)
 	struct jem_cbor_item item;
 
 	return !d->buf->failed && jem_cbor_next(&reader, &item, NULL) == 0 &&
-	       item.type == JEM_CBOR_TEXT &&
+	       item.type == JEM_CBOR_TEXT && is_name(item.data, item.number) &&
 	       jem_redact_name_is_secret((const char *)item.data, item.number);
 }
 

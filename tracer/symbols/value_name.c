@@ -6,12 +6,23 @@
 #include "common/utf8.h"
 #include "tracer/symbols/value_internal.h"
 
+/* A longer one ends in `...`, a broken one before what is broken. */
 void jem_value_name(struct jem_value_decoder *d, uint32_t string)
 {
+	static const char dots[] = "...";
 	const char *text = jem_image_string(d->image, string);
-	size_t len = strnlen(text, JEM_VALUE_NAME_MAX);
+	size_t len = strnlen(text, JEM_VALUE_NAME_MAX + 1);
+	char cut[JEM_VALUE_NAME_MAX];
+	size_t good;
 
-	jem_cbor_text(d->buf, text, jem_utf8_prefix(text, len));
+	if (len <= JEM_VALUE_NAME_MAX) {
+		jem_cbor_text(d->buf, text, jem_utf8_prefix(text, len));
+		return;
+	}
+	good = jem_utf8_prefix(text, sizeof(cut) - (sizeof(dots) - 1));
+	memcpy(cut, text, good);
+	memcpy(cut + good, dots, sizeof(dots) - 1);
+	jem_cbor_text(d->buf, cut, good + sizeof(dots) - 1);
 }
 
 static bool is_secret(const struct jem_value_decoder *d, uint32_t string)
