@@ -251,11 +251,10 @@ enum jem_site_flags {
  * JEM_SITE_TAIL; the frame is gone, so it has arguments by entry values at most.
  *
  * Open addressing: bucket = jem_plan_hash(key) & mask, then the next ones, JEM_PLAN_PROBES in all or up
- * to a key of 0. The
- * daemon writes an entry before its key (release), and takes one out by a key of ~0, which is no
- * address; its flags may change in place. It never moves one in place, but writes a new
- * table elsewhere and then changes sites_offset and mask together by `generation`: an odd generation
- * means that a change is under way, use the old copy.
+ * to a key of 0. The daemon writes an entry before its key (release), and takes one out by a key of ~0,
+ * which is no address; flags may change in place. It never moves an entry, but writes a new table
+ * elsewhere and then changes sites_offset and mask together by `generation`: an odd generation means that
+ * a change is under way, use the old copy.
  */
 #define JEM_PLAN_PROBES 64u
 struct jem_plan_site {
