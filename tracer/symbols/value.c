@@ -68,11 +68,6 @@ struct jem_value_part jem_value_part_of_callsite(const struct jem_image *image,
 	};
 }
 
-bool jem_value_is_full(const struct jem_value_decoder *d)
-{
-	return d->buf->len - d->start >= JEM_VALUE_BYTES_MAX || !d->steps;
-}
-
 void jem_value_missing(struct jem_value_decoder *d, enum jem_missing missing)
 {
 	jem_cbor_map(d->buf, 1);
@@ -249,6 +244,30 @@ static bool is_uninitialised(const struct jem_value_request *request,
 	       (slot->role == JEM_SLOT_CALLER_LOCAL || slot->role == JEM_SLOT_LOCAL);
 }
 
+/* The short way of what most values are: a number in one word, with no word of the record unread. */
+static bool put_word(struct jem_value_decoder *d, const struct jem_image_slot *slot)
+{
+	const struct jem_value_index *index = &d->site;
+	const struct jem_image_type *type = &d->image->types[slot->type];
+	struct jem_value_at at;
+
+	if (slot->missing != JEM_MISSING_NONE || slot->words != 1 || index->mask ||
+	    slot->fixed >= index->fixed_count || slot->size < type->size || !type->size ||
+	    type->size > 8 || jem_value_is_full(d))
+		return false;
+	at = (struct jem_value_at){ .data = (const uint8_t *)&index->part.words[1 + slot->fixed],
+				    .len = type->size };
+	if (type->kind == JEM_TYPE_FLOAT)
+		jem_value_float(d, type, &at);
+	else if (type->kind > JEM_TYPE_UNKNOWN && type->kind <= JEM_TYPE_CHAR)
+		jem_value_number(d, type,
+				 jem_value_widen(index->part.words[1 + slot->fixed], type->size * 8,
+						 type->kind == JEM_TYPE_SIGNED));
+	else
+		return false;
+	return true;
+}
+
 static void put_value(struct jem_value_decoder *d, const struct jem_value_request *request,
 		      uint32_t place, bool is_secret)
 {
@@ -260,7 +279,7 @@ static void put_value(struct jem_value_decoder *d, const struct jem_value_reques
 		jem_value_missing(d, JEM_MISSING_UNINITIALISED);
 	else if (slot->missing == JEM_MISSING_ENTRY_VALUE)
 		put_entry_value(d, request, slot);
-	else
+	else if (!put_word(d, slot))
 		put_slot(d, &d->site, place);
 	d->image = request->part->image;
 }

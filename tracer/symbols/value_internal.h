@@ -73,7 +73,11 @@ struct jem_value_decoder {
 
 /* --- value.c --- */
 
-bool jem_value_is_full(const struct jem_value_decoder *d);
+static inline bool jem_value_is_full(const struct jem_value_decoder *d)
+{
+	return d->buf->len - d->start >= JEM_VALUE_BYTES_MAX || !d->steps;
+}
+
 void jem_value_missing(struct jem_value_decoder *d, enum jem_missing missing);
 /* A name or type of the image: cut, made UTF-8. */
 void jem_value_name(struct jem_value_decoder *d, uint32_t string);
@@ -120,7 +124,25 @@ struct jem_value_at jem_value_child_at(const struct jem_value_child *child, bool
 
 /* --- value_scalar.c --- */
 
-uint64_t jem_value_load(const uint8_t *data, size_t len);
+/* The first 8 bytes at most, little-endian. */
+static inline uint64_t jem_value_load(const uint8_t *data, size_t len)
+{
+	uint64_t value = 0;
+	uint32_t half;
+
+	if (len >= sizeof(value)) {
+		memcpy(&value, data, sizeof(value));
+		return value;
+	}
+	if (len == sizeof(half)) {
+		memcpy(&half, data, sizeof(half));
+		return half;
+	}
+	for (size_t i = len; i-- > 0;)
+		value = value << 8 | data[i];
+	return value;
+}
+
 uint64_t jem_value_widen(uint64_t value, unsigned bits, bool is_signed);
 bool jem_value_type_is_signed(const struct jem_image *image, const struct jem_image_type *type);
 void jem_value_integer(struct jem_value_decoder *d, uint64_t value, bool is_signed);

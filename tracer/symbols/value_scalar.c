@@ -8,19 +8,6 @@
 /* Integers up to here are exact in a double, which is all that many readers of JSON have. */
 #define EXACT_MAX (1ull << 53)
 
-uint64_t jem_value_load(const uint8_t *data, size_t len)
-{
-	uint64_t value = 0;
-
-	if (len >= sizeof(value)) {
-		memcpy(&value, data, sizeof(value));
-		return value;
-	}
-	for (size_t i = len; i-- > 0;)
-		value = value << 8 | data[i];
-	return value;
-}
-
 uint64_t jem_value_widen(uint64_t value, unsigned bits, bool is_signed)
 {
 	if (!bits || bits >= 64)

@@ -104,8 +104,10 @@ enum jem_missing jem_value_slot_at(const struct jem_value_index *index, uint32_t
 	if (one->fixed != JEM_SLOT_IN_CELL) {
 		if ((uint32_t)one->fixed + one->words > index->fixed_count)
 			return JEM_MISSING_TRUNCATED;
-		for (unsigned i = one->fixed; i < (unsigned)one->fixed + one->words; i++)
-			if (i < 64 && index->mask >> i & 1)
+		/* No word unread is the rule. */
+		for (unsigned i = one->fixed;
+		     index->mask && i < (unsigned)one->fixed + one->words && i < 64; i++)
+			if (index->mask >> i & 1)
 				return JEM_MISSING_UNREADABLE;
 		ret->data = (const uint8_t *)(index->part.words + 1 + one->fixed);
 		ret->len = one->size < 8u * one->words ? one->size : 8u * one->words;
