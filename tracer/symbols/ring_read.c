@@ -158,29 +158,29 @@ static unsigned fixed_part(unsigned kind)
 /* Takes the reader's own copy apart. False: not a record. */
 static bool parse(const uint64_t *words, unsigned count, struct jem_ring_entry *ret)
 {
-	struct jem_ring_entry entry = { 0 };
+	struct jem_ring_parts parts = { 0 };
 	unsigned at;
 
-	memcpy(&entry.record, words, WORD);
-	at = fixed_part(entry.record.kind);
+	memcpy(&ret->record, words, WORD);
+	at = fixed_part(ret->record.kind);
 	if (!at || at > count)
 		return false;
-	memcpy(&entry.record, words, at * sizeof(*words));
-	if (entry.record.flags & JEM_RECORD_VALUES) {
-		struct jem_ring_parts parts;
-
+	ret->record.ticks = words[1];
+	ret->record.frame = words[2];
+	ret->record.callsite = at > JEM_RECORD_EXIT_WORDS ? words[3] : 0;
+	ret->record.site_pc = at > JEM_RECORD_ENTER_WORDS ? words[4] : 0;
+	if (ret->record.flags & JEM_RECORD_VALUES) {
 		if (at == count)
 			return false;
 		memcpy(&parts, &words[at++], sizeof(parts));
 		if ((unsigned)parts.site_words + parts.caller_words > count - at)
 			return false;
-		entry.site_words = parts.site_words;
-		entry.caller_words = parts.caller_words;
-		entry.caller_site = parts.caller_site;
-		entry.site = parts.site_words ? words + at : NULL;
-		entry.caller = parts.caller_words ? words + at + parts.site_words : NULL;
 	}
-	*ret = entry;
+	ret->site_words = parts.site_words;
+	ret->caller_words = parts.caller_words;
+	ret->caller_site = parts.caller_site;
+	ret->site = parts.site_words ? words + at : NULL;
+	ret->caller = parts.caller_words ? words + at + parts.site_words : NULL;
 	return true;
 }
 
