@@ -73,6 +73,7 @@ CASE(uses_the_space_of_removed_modules_again)
 					   NULL),
 			 0);
 		CHECK(plan_find(&bench, bias + 0x32000));
+		CHECK_EQ(plan_header(&bench)->function_count, 1 + 51);
 		CHECK_EQ(jem_plan_file_remove(bench.file, i, i * 3ull * SECOND), 0);
 	}
 	plan_close(&bench);

@@ -261,6 +261,7 @@ static int take_functions(struct jem_plan_file *file, uint64_t count, uint64_t n
 	return jem_plan_space_take(&file->space, count * size, now_ns, ret);
 }
 
+/* `function_count`: ids that there will be. */
 static int take_change(struct jem_plan_file *file, const struct jem_image *image,
 		       uint32_t function_count, const struct jem_plan_module *old, uint64_t now_ns,
 		       struct change *ret)
@@ -276,8 +277,7 @@ static int take_change(struct jem_plan_file *file, const struct jem_image *image
 	if (old || !jem_plan_table_has_room(&file->table, entries))
 		status = take_table(file, live_entries(file, old) + entries, now_ns, &change.table);
 	if (status == 0)
-		status = take_functions(file, file->function_count + image->function_count, now_ns,
-					&change.functions);
+		status = take_functions(file, function_count, now_ns, &change.functions);
 	if (status < 0) {
 		drop_change(file, &change);
 		return status;
