@@ -49,18 +49,39 @@ static void encode_column(const struct jem_column *column, uint64_t n, struct je
 	}
 }
 
-void jem_columns_encode(const struct jem_head *head, const struct jem_column *columns, size_t count,
-			struct jem_buf *ret)
+void jem_columns_encode_map(const struct jem_column *columns, size_t count, uint64_t n,
+			    struct jem_buf *ret)
+{
+	jem_cbor_map(ret, count);
+	for (size_t i = 0; i < count; i++) {
+		jem_cbor_str(ret, columns[i].name);
+		encode_column(&columns[i], n, ret);
+	}
+}
+
+static void encode_begin(const struct jem_head *head, struct jem_buf *ret)
 {
 	jem_cbor_map(ret, 2);
 	jem_cbor_str(ret, "head");
 	encode_head(head, ret);
 	jem_cbor_str(ret, "cols");
-	jem_cbor_map(ret, count);
-	for (size_t i = 0; i < count; i++) {
-		jem_cbor_str(ret, columns[i].name);
-		encode_column(&columns[i], head->n, ret);
-	}
+}
+
+void jem_columns_encode_body(const struct jem_head *head, const void *map, size_t len,
+			     struct jem_buf *ret)
+{
+	encode_begin(head, ret);
+	if (len)
+		jem_buf_add(ret, map, len);
+	else
+		jem_cbor_map(ret, 0);
+}
+
+void jem_columns_encode(const struct jem_head *head, const struct jem_column *columns, size_t count,
+			struct jem_buf *ret)
+{
+	encode_begin(head, ret);
+	jem_columns_encode_map(columns, count, head->n, ret);
 }
 
 /* Decoding */

@@ -39,6 +39,16 @@ struct jem_column {
 void jem_columns_encode(const struct jem_head *head, const struct jem_column *columns, size_t count,
 			struct jem_buf *ret);
 
+/*
+ * The same in two steps, where the head is not known yet when the columns are made (on a thread of a
+ * source): the map of columns of `n` values, and later the body around it. No bytes: no columns, as
+ * a heartbeat has it.
+ */
+void jem_columns_encode_map(const struct jem_column *columns, size_t count, uint64_t n,
+			    struct jem_buf *ret);
+void jem_columns_encode_body(const struct jem_head *head, const void *map, size_t len,
+			     struct jem_buf *ret);
+
 /* A column that was read and checked. */
 struct jem_column_view {
 	char name[JEM_NAME_MAX + 1];

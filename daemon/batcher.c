@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/batcher.h"
 
+#include "common/columns.h"
 #include "common/utf8.h"
 
 #include <errno.h>
@@ -128,10 +129,38 @@ static void count_lost_batch(struct stream *stream, enum jem_cause cause)
 	jem_buf_clear(&stream->records);
 }
 
+/* A batch of `body` with the stream's next number; the head of it is filled. NULL: no memory. */
+static struct jem_batch *make_batch(const struct stream *stream, const struct jem_head *head,
+				    const struct jem_buf *body)
+{
+	struct jem_batch *batch = body->failed ? NULL : malloc(sizeof(*batch) + body->len + 1);
+
+	if (!batch)
+		return NULL;
+	batch->head = *head;
+	batch->is_urgent = stream->is_urgent;
+	batch->len = body->len;
+	memcpy(batch->body, body->data, body->len);
+	batch->body[body->len] = '\0';
+	return batch;
+}
+
+/* The stream has come this far, and the batch goes on its way. */
+static void hand_on(struct stream *stream, struct jem_batch *batch)
+{
+	struct jem_batcher *batcher = stream->batcher;
+
+	stream->seq++;
+	stream->first += batch->head.n;
+	stream->account.out += batch->head.n;
+	stream->is_urgent = false;
+	stream->last_sent_ns = jem_now_ns();
+	batcher->options.on_batch(batcher->options.arg, batch);
+}
+
 /* Sends what the stream holds, even nothing: that is a heartbeat. */
 static void send_batch(struct stream *stream, bool is_final)
 {
-	struct jem_batcher *batcher = stream->batcher;
 	struct jem_batch *batch;
 	struct jem_head head;
 	struct jem_buf body;
@@ -140,32 +169,51 @@ static void send_batch(struct stream *stream, bool is_final)
 	fill_head(stream, &head);
 	head.is_final = is_final;
 	jem_buf_init(&body, 0);
-	jem_batch_encode_json(&head, stream->records.data, stream->records.len, &body);
-	batch = body.failed ? NULL : malloc(sizeof(*batch) + body.len + 1);
+	if (jem_kinds[stream->kind].encoding == JEM_ENCODING_CBOR)
+		jem_columns_encode_body(&head, NULL, 0, &body);
+	else
+		jem_batch_encode_json(&head, stream->records.data, stream->records.len, &body);
+	batch = make_batch(stream, &head, &body);
+	jem_buf_deinit(&body);
 	if (!batch) {
-		jem_buf_deinit(&body);
 		count_lost_batch(stream, JEM_CAUSE_no_memory);
 		return;
 	}
-	batch->head = head;
-	batch->is_urgent = stream->is_urgent;
-	batch->len = body.len;
-	memcpy(batch->body, body.data, body.len);
-	batch->body[body.len] = '\0';
-	jem_buf_deinit(&body);
-
-	stream->seq++;
-	stream->first += stream->held;
-	stream->account.out += stream->held;
 	stream->account.held -= stream->held;
 	stream->held = 0;
-	stream->is_urgent = false;
-	stream->last_sent_ns = jem_now_ns();
 	if (stream->records.cap > KEEP_CAP)
 		jem_buf_deinit(&stream->records);
 	else
 		jem_buf_clear(&stream->records);
-	batcher->options.on_batch(batcher->options.arg, batch);
+	hand_on(stream, batch);
+}
+
+void jem_batcher_push_columns(struct jem_batcher *batcher, enum jem_kind kind,
+			      const struct jem_column_rows *rows)
+{
+	struct stream *stream = &batcher->streams[kind];
+	struct jem_batch *batch;
+	struct jem_head head;
+	struct jem_buf body;
+
+	stream->account.in += rows->n;
+	fill_head(stream, &head);
+	head.n = rows->n;
+	head.mono_ns = rows->base_ns;
+	head.t0_us = jem_clock_wall_ns(batcher->options.clock, rows->base_ns) / 1000;
+	jem_buf_init(&body, JEM_BATCH_MAX);
+	jem_columns_encode_body(&head, rows->map, rows->len, &body);
+	batch = make_batch(stream, &head, &body);
+	if (batch) {
+		hand_on(stream, batch);
+	} else {
+		stream->account
+			.dropped[body.len + rows->len > JEM_BATCH_MAX ? JEM_CAUSE_too_large
+								      : JEM_CAUSE_no_memory] +=
+			rows->n;
+		stream->first += rows->n;
+	}
+	jem_buf_deinit(&body);
 }
 
 static void on_flush_due(uv_timer_t *timer)

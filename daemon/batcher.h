@@ -3,6 +3,7 @@
  * batcher: records of all sources into numbered batches.
  *
  * Flow:      source -> begin .. end -> stream of its kind -> head -> on_batch
+ *            source's thread -> columns -> loop -> push_columns -> head -> on_batch
  * Thread:    loop thread
  * Ownership: owns its streams and timers; redactor, clock and loop are borrowed and outlive it;
  *            a batch handed to on_batch belongs to the callee (free)
@@ -57,6 +58,19 @@ void jem_batcher_end(struct jem_batcher *batcher, enum jem_urgency urgency);
 
 /* Gives up the open record without a trace. */
 void jem_batcher_cancel(struct jem_batcher *batcher);
+
+/*
+ * Records of a fire-hose kind that a source has made whole on a thread of its own: the map that
+ * jem_columns_encode_map wrote. They become one batch at once; the bytes stay the caller's.
+ */
+struct jem_column_rows {
+	uint64_t base_ns; /* CLOCK_MONOTONIC that their dt_ns counts from */
+	uint64_t n;
+	const void *map;
+	size_t len;
+};
+void jem_batcher_push_columns(struct jem_batcher *batcher, enum jem_kind kind,
+			      const struct jem_column_rows *rows);
 
 /* Counts `n` records of `kind` that were lost before they became records. */
 void jem_batcher_drop(struct jem_batcher *batcher, enum jem_kind kind, enum jem_cause cause,

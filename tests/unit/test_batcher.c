@@ -2,6 +2,8 @@
 #include "tests/unit/bench.h"
 #include "tests/unit/check.h"
 
+#include "common/columns.h"
+
 static void add(struct bench *bench, enum jem_kind kind, uint64_t mono_ns, const char *text,
 		enum jem_urgency urgency)
 {
@@ -193,8 +195,80 @@ CASE(ends_every_used_stream_with_a_final_batch)
 	bench_close(bench);
 }
 
+static void push_rows(struct bench *bench, uint64_t base_ns, uint32_t n)
+{
+	uint32_t times[64] = { 0 };
+	const struct jem_column column = {
+		.name = "dt_ns", .shape = JEM_COLUMN_ARRAY, .type = JEM_CBOR_U32, .data = times
+	};
+	struct jem_column_rows rows = { .base_ns = base_ns, .n = n };
+	struct jem_buf map;
+
+	jem_buf_init(&map, 0);
+	jem_columns_encode_map(&column, 1, n, &map);
+	rows.map = map.data;
+	rows.len = map.len;
+	jem_batcher_push_columns(bench->batcher, JEM_KIND_call, &rows);
+	jem_buf_deinit(&map);
+}
+
+CASE(numbers_finished_columns_and_keeps_their_account)
+{
+	struct bench *bench = bench_open();
+	const struct jem_account *account = jem_batcher_account(bench->batcher, JEM_KIND_call);
+	struct jem_columns columns;
+	uint64_t first = 0;
+
+	jem_columns_init(&columns);
+	push_rows(bench, 7000, 3);
+	jem_batcher_drop(bench->batcher, JEM_KIND_call, JEM_CAUSE_queue_full, 11);
+	push_rows(bench, 9000, 64);
+	CHECK_EQ(account->in, 78);
+	CHECK_EQ(account->out, 67);
+	CHECK(jem_account_is_balanced(account));
+	jem_batcher_finish(bench->batcher);
+	CHECK_EQ(bench->count, 3);
+	for (size_t i = 0; i < bench->count; i++) {
+		struct jem_head head;
+		struct jem_err err;
+
+		if (jem_columns_decode(&columns, bench->batches[i]->body, bench->batches[i]->len,
+				       &head, &err) < 0)
+			check_fail(__FILE__, __LINE__, "batch %zu: %s", i, err.text);
+		CHECK_EQ(head.seq, i);
+		CHECK_EQ(head.first, first);
+		CHECK_EQ(head.dropped[JEM_CAUSE_queue_full], i ? 11 : 0);
+		CHECK_EQ(head.is_final, i == 2);
+		first += head.n;
+	}
+	CHECK_EQ(bench->batches[1]->head.mono_ns, 9000);
+	CHECK_EQ(first, 67);
+	jem_columns_deinit(&columns);
+	bench_close(bench);
+}
+
+CASE(counts_columns_over_the_bound_of_a_batch_as_too_large)
+{
+	struct bench *bench = bench_open();
+	const struct jem_account *account = jem_batcher_account(bench->batcher, JEM_KIND_call);
+	char *map = calloc(1, JEM_BATCH_MAX);
+	struct jem_column_rows rows = { .base_ns = 1, .n = 5, .map = map, .len = JEM_BATCH_MAX };
+
+	jem_batcher_push_columns(bench->batcher, JEM_KIND_call, &rows);
+	free(map);
+	CHECK_EQ(bench->count, 0);
+	CHECK_EQ(account->dropped[JEM_CAUSE_too_large], 5);
+	CHECK(jem_account_is_balanced(account));
+	push_rows(bench, 7000, 3);
+	CHECK_EQ(bench->batches[0]->head.first, 5);
+	CHECK_EQ(bench->batches[0]->head.dropped[JEM_CAUSE_too_large], 5);
+	bench_close(bench);
+}
+
 TESTS(T(sends_a_batch_when_the_flush_time_is_over), T(sends_urgent_records_at_once),
       T(cuts_batches_at_their_size_and_keeps_the_account),
       T(splits_a_large_record_and_its_parts_are_the_record),
       T(counts_a_record_over_its_bound_as_too_large), T(begins_a_new_batch_for_an_older_record),
-      T(tells_losses_in_later_heads), T(ends_every_used_stream_with_a_final_batch))
+      T(tells_losses_in_later_heads), T(numbers_finished_columns_and_keeps_their_account),
+      T(counts_columns_over_the_bound_of_a_batch_as_too_large),
+      T(ends_every_used_stream_with_a_final_batch))
