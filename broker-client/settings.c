@@ -9,8 +9,9 @@ void jem_broker_settings_tell(const struct jem_config *config, enum jem_option o
 			      const char *why, jem_fault_fn on_fault, void *arg)
 {
 	const struct jem_option_info *info = &jem_options[option];
-	const char *where = info->type == JEM_TYPE_LIST ? jem_config_list_origin(config, option, i)
-							: jem_config_origin(config, option);
+	const char *where = info->type == JEM_SETTING_LIST
+				    ? jem_config_list_origin(config, option, i)
+				    : jem_config_origin(config, option);
 	auto_free char *line = NULL;
 
 	if (asprintf(&line, "%s: %s.%s: %s", where, info->section, info->key, why) < 0)

@@ -11,8 +11,8 @@
 
 const struct jem_option_info jem_options[JEM_OPTION_COUNT] = {
 #define OPTION(section, key, type, def, min, max, unit, programs, flag, argument, help)            \
-	{ #section,        #key,     flag,          argument,     unit, help, def,                 \
-	  JEM_TYPE_##type, programs, (double)(min), (double)(max) },
+	{ #section,           #key,     flag,          argument,     unit, help, def,              \
+	  JEM_SETTING_##type, programs, (double)(min), (double)(max) },
 #include "common/config.def"
 #undef OPTION
 };
@@ -157,7 +157,7 @@ int jem_config_set_option(struct jem_config *config, enum jem_rank rank, const c
 		return rc;
 	if (rank < setting->rank)
 		return 0;
-	if (info->type != JEM_TYPE_LIST)
+	if (info->type != JEM_SETTING_LIST)
 		rc = set_single(setting, rank, origin, value, number);
 	else if (rank == setting->rank && (double)setting->element_count >= info->max)
 		return jem_err_set(err, -E2BIG, "more than %.0f are given; take some out",
@@ -295,16 +295,16 @@ static const struct {
 	struct jem_option_info info; /* type and words of the value */
 	size_t member;
 } rule_keys[] = {
-	{ "log", { .type = JEM_TYPE_STRING }, offsetof(struct jem_rule, log) },
-	{ "file", { .type = JEM_TYPE_STRING }, offsetof(struct jem_rule, file) },
-	{ "when", { .type = JEM_TYPE_STRING }, offsetof(struct jem_rule, when) },
+	{ "log", { .type = JEM_SETTING_STRING }, offsetof(struct jem_rule, log) },
+	{ "file", { .type = JEM_SETTING_STRING }, offsetof(struct jem_rule, file) },
+	{ "when", { .type = JEM_SETTING_STRING }, offsetof(struct jem_rule, when) },
 	{ "level",
-	  { .type = JEM_TYPE_CHOICE, .unit = "debug|info|warning|error|fatal" },
+	  { .type = JEM_SETTING_CHOICE, .unit = "debug|info|warning|error|fatal" },
 	  offsetof(struct jem_rule, level) },
 	{ "severity",
-	  { .type = JEM_TYPE_CHOICE, .unit = "info|warning|critical" },
+	  { .type = JEM_SETTING_CHOICE, .unit = "info|warning|critical" },
 	  offsetof(struct jem_rule, severity) },
-	{ "text", { .type = JEM_TYPE_STRING }, offsetof(struct jem_rule, text) },
+	{ "text", { .type = JEM_SETTING_STRING }, offsetof(struct jem_rule, text) },
 };
 
 #define RULE_KEY_COUNT (sizeof(rule_keys) / sizeof(*rule_keys))

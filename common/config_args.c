@@ -102,7 +102,7 @@ static int take_option(struct jem_config *config, unsigned programs, struct word
 		i++;
 	if (i == JEM_OPTION_COUNT)
 		return -ENOENT;
-	if (jem_options[i].type == JEM_TYPE_BOOL)
+	if (jem_options[i].type == JEM_SETTING_BOOL)
 		value = word->inline_value ? word->inline_value : "yes";
 	else
 		value = take_value(word);

@@ -131,7 +131,7 @@ static int take_variable(struct jem_config *config, const char *name, const char
 		return jem_config_set_file(config, JEM_RANK_ENVIRONMENT, value);
 	if (option < 0)
 		return 0;
-	if (jem_options[option].type == JEM_TYPE_LIST)
+	if (jem_options[option].type == JEM_SETTING_LIST)
 		return set_list(config, name, (enum jem_option)option, value, err);
 	return jem_config_set_option(config, JEM_RANK_ENVIRONMENT, name, (enum jem_option)option,
 				     value, err);

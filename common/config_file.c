@@ -209,13 +209,13 @@ static void take_option(struct reader *reader, const char *key, const char *valu
 		return;
 	}
 	type = jem_options[option].type;
-	if (type != JEM_TYPE_LIST && reader->seen[option]) {
+	if (type != JEM_SETTING_LIST && reader->seen[option]) {
 		tell(reader, reader->line, "%s.%s stands twice, first in line %u; keep one",
 		     reader->section, key, reader->seen[option]);
 		return;
 	}
 	reader->seen[option] = reader->line;
-	if ((type == JEM_TYPE_STRING || type == JEM_TYPE_PATH) && is_quoted(value)) {
+	if ((type == JEM_SETTING_STRING || type == JEM_SETTING_PATH) && is_quoted(value)) {
 		tell(reader, reader->line, "%s.%s: quotes are part of a value here; write it bare",
 		     reader->section, key);
 		return;

@@ -24,7 +24,7 @@ static const struct jem_flag common_flags[] = {
 static void format_limits(const struct jem_option_info *info, char *ret, size_t size)
 {
 	char range[JEM_RANGE_MAX];
-	bool has_unit = info->type == JEM_TYPE_SECONDS && info->default_text &&
+	bool has_unit = info->type == JEM_SETTING_SECONDS && info->default_text &&
 			strspn(info->default_text, "0123456789.") == strlen(info->default_text);
 	int len = 0;
 
@@ -32,7 +32,7 @@ static void format_limits(const struct jem_option_info *info, char *ret, size_t 
 	ret[0] = '\0';
 	if (info->default_text)
 		len = snprintf(ret, size, "default %s%s", info->default_text, has_unit ? " s" : "");
-	if (*range && info->type != JEM_TYPE_BOOL && info->type != JEM_TYPE_CHOICE)
+	if (*range && info->type != JEM_SETTING_BOOL && info->type != JEM_SETTING_CHOICE)
 		snprintf(ret + len, size - (size_t)len, "%s%s", len ? ", " : "", range);
 }
 
@@ -77,10 +77,22 @@ static void print_help_line(FILE *out, const char *flag, const char *argument, c
 	print_wrapped(out, text, (int)strlen(head));
 }
 
-static void print_help_flags(FILE *out, const struct jem_flag *flags)
+/* Whether a tool has a flag of its own of that name. */
+static bool has_flag(const struct jem_flag *flags, const char *flag)
 {
 	for (; flags && flags->flag; flags++)
-		print_help_line(out, flags->flag, flags->argument, flags->letter, flags->help);
+		if (!strcmp(flags->flag, flag))
+			return true;
+	return false;
+}
+
+/* All but those that `except` has too. */
+static void print_help_flags(FILE *out, const struct jem_flag *flags, const struct jem_flag *except)
+{
+	for (; flags && flags->flag; flags++)
+		if (!has_flag(except, flags->flag))
+			print_help_line(out, flags->flag, flags->argument, flags->letter,
+					flags->help);
 }
 
 /* "help (default 1 s, ...)" */
@@ -89,7 +101,7 @@ static void format_help(const struct jem_option_info *info, char *ret, size_t si
 	char limits[160];
 
 	format_limits(info, limits, sizeof(limits));
-	if (*limits && info->type != JEM_TYPE_BOOL)
+	if (*limits && info->type != JEM_SETTING_BOOL)
 		snprintf(ret, size, "%s (%s)", info->help, limits);
 	else
 		snprintf(ret, size, "%s", info->help);
@@ -97,7 +109,7 @@ static void format_help(const struct jem_option_info *info, char *ret, size_t si
 
 void jem_config_print_help(FILE *out, unsigned programs, const struct jem_flag *flags)
 {
-	print_help_flags(out, flags);
+	print_help_flags(out, flags, NULL);
 	for (unsigned i = 0; i < JEM_OPTION_COUNT; i++) {
 		const struct jem_option_info *info = &jem_options[i];
 		char text[400];
@@ -106,9 +118,9 @@ void jem_config_print_help(FILE *out, unsigned programs, const struct jem_flag *
 			continue;
 		format_help(info, text, sizeof(text));
 		print_help_line(out, info->flag,
-				info->type == JEM_TYPE_BOOL ? NULL : info->argument, 0, text);
+				info->type == JEM_SETTING_BOOL ? NULL : info->argument, 0, text);
 	}
-	print_help_flags(out, common_flags);
+	print_help_flags(out, common_flags, flags);
 }
 
 /* man(7): a dash that is typed is \-, a backslash \e; no line may start with a control. */
@@ -151,9 +163,11 @@ static void print_sentence(FILE *out, const char *text)
 	fputs(".\n", out);
 }
 
-static void print_man_flags(FILE *out, const struct jem_flag *flags)
+static void print_man_flags(FILE *out, const struct jem_flag *flags, const struct jem_flag *except)
 {
 	for (; flags && flags->flag; flags++) {
+		if (has_flag(except, flags->flag))
+			continue;
 		print_man_head(out, flags->flag, flags->argument, flags->letter);
 		print_sentence(out, flags->help);
 	}
@@ -161,22 +175,22 @@ static void print_man_flags(FILE *out, const struct jem_flag *flags)
 
 void jem_config_print_man(FILE *out, unsigned programs, const struct jem_flag *flags)
 {
-	print_man_flags(out, flags);
+	print_man_flags(out, flags, NULL);
 	for (unsigned i = 0; i < JEM_OPTION_COUNT; i++) {
 		const struct jem_option_info *info = &jem_options[i];
 		char limits[160];
 
 		if (!info->flag || !(info->programs & programs))
 			continue;
-		print_man_head(out, info->flag, info->type == JEM_TYPE_BOOL ? NULL : info->argument,
-			       0);
+		print_man_head(out, info->flag,
+			       info->type == JEM_SETTING_BOOL ? NULL : info->argument, 0);
 		print_sentence(out, info->help);
 		format_limits(info, limits, sizeof(limits));
 		if (*limits)
 			print_sentence(out, limits);
 		fprintf(out, "Key \\fB%s.%s\\fR.\n", info->section, info->key);
 	}
-	print_man_flags(out, common_flags);
+	print_man_flags(out, common_flags, flags);
 }
 
 void jem_config_print_man_keys(FILE *out)
@@ -192,13 +206,13 @@ void jem_config_print_man_keys(FILE *out)
 			fprintf(out, ".SS [%s]\n", section);
 		}
 		fprintf(out, ".TP\n\\fB%s\\fR = \\fI", info->key);
-		print_man_text(out, info->type == JEM_TYPE_BOOL ? "yes|no" : info->argument);
+		print_man_text(out, info->type == JEM_SETTING_BOOL ? "yes|no" : info->argument);
 		fputs("\\fR\n", out);
 		print_sentence(out, info->help);
 		format_limits(info, limits, sizeof(limits));
 		if (*limits)
 			print_sentence(out, limits);
-		if (info->type == JEM_TYPE_LIST)
+		if (info->type == JEM_SETTING_LIST)
 			fputs("May be given several times.\n", out);
 		if (info->flag) {
 			fputs("Option \\fB\\-\\-", out);

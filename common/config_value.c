@@ -123,27 +123,27 @@ const char *jem_value_range(const struct jem_option_info *info, char ret[JEM_RAN
 
 	ret[0] = '\0';
 	switch (info->type) {
-	case JEM_TYPE_BOOL:
+	case JEM_SETTING_BOOL:
 		snprintf(ret, JEM_RANGE_MAX, "yes or no");
 		break;
-	case JEM_TYPE_CHOICE:
+	case JEM_SETTING_CHOICE:
 		snprintf(ret, JEM_RANGE_MAX, "%s", info->unit);
 		break;
-	case JEM_TYPE_LIST:
+	case JEM_SETTING_LIST:
 		snprintf(ret, JEM_RANGE_MAX, "at most %.0f", info->max);
 		break;
-	case JEM_TYPE_COUNT:
-	case JEM_TYPE_SECONDS:
+	case JEM_SETTING_COUNT:
+	case JEM_SETTING_SECONDS:
 		snprintf(ret, JEM_RANGE_MAX, "%.15g to %.15g%s%s", info->min, info->max,
 			 *info->unit ? " " : "", info->unit);
 		break;
-	case JEM_TYPE_BYTES:
+	case JEM_SETTING_BYTES:
 		print_bytes(low, sizeof(low), info->min);
 		print_bytes(high, sizeof(high), info->max);
 		snprintf(ret, JEM_RANGE_MAX, "%s to %s", low, high);
 		break;
-	case JEM_TYPE_STRING:
-	case JEM_TYPE_PATH:
+	case JEM_SETTING_STRING:
+	case JEM_SETTING_PATH:
 		break;
 	}
 	return ret;
@@ -179,7 +179,7 @@ static int parse_measure(const struct jem_option_info *info, const char *text,
 			 struct jem_err *err)
 {
 	char shown[JEM_SHOWN_MAX];
-	double scale = info->type == JEM_TYPE_SECONDS ? 1e9 : 1;
+	double scale = info->type == JEM_SETTING_SECONDS ? 1e9 : 1;
 	double number;
 	const char *rest = parse_decimal(text, &number);
 
@@ -255,7 +255,7 @@ static int check_text(const struct jem_option_info *info, const char *text, stru
 			return jem_err_set(err, -EINVAL,
 					   "has a control character (0x%02x) in it; take it out",
 					   (unsigned char)*c);
-	if (info->type != JEM_TYPE_PATH && jem_utf8_prefix(text, len) != len)
+	if (info->type != JEM_SETTING_PATH && jem_utf8_prefix(text, len) != len)
 		return jem_err_set(err, -EINVAL, "is not UTF-8; convert it");
 	return 0;
 }
@@ -268,28 +268,28 @@ int jem_value_parse(const struct jem_option_info *info, const char *text, uint64
 	if (rc < 0)
 		return rc;
 	switch (info->type) {
-	case JEM_TYPE_BOOL:
+	case JEM_SETTING_BOOL:
 		return parse_bool(text, ret, err);
-	case JEM_TYPE_COUNT:
+	case JEM_SETTING_COUNT:
 		return parse_count(info, text, ret, err);
-	case JEM_TYPE_SECONDS:
+	case JEM_SETTING_SECONDS:
 		return parse_measure(info, text, time_units,
 				     "no time; write seconds, or a number with ms, s, m, h or d, "
 				     "as 500ms",
 				     ret, err);
-	case JEM_TYPE_BYTES:
+	case JEM_SETTING_BYTES:
 		return parse_measure(info, text, size_units,
 				     "no size; write bytes, or a number with kB, MB, GB (1000) or "
 				     "KiB, MiB, GiB, k, M, G (1024)",
 				     ret, err);
-	case JEM_TYPE_CHOICE:
+	case JEM_SETTING_CHOICE:
 		return parse_choice(info, text, ret, err);
-	case JEM_TYPE_LIST:
+	case JEM_SETTING_LIST:
 		if (strchr(info->unit, '|'))
 			return parse_choice(info, text, ret, err);
 		break;
-	case JEM_TYPE_STRING:
-	case JEM_TYPE_PATH:
+	case JEM_SETTING_STRING:
+	case JEM_SETTING_PATH:
 		break;
 	}
 	*ret = 0;

@@ -58,7 +58,7 @@ CASE(describes_every_option)
 
 		if (!*info->help || info->help[strlen(info->help) - 1] == '.')
 			check_fail(__FILE__, __LINE__, "help of %s.%s", info->section, info->key);
-		if (info->type != JEM_TYPE_BOOL && !info->argument)
+		if (info->type != JEM_SETTING_BOOL && !info->argument)
 			check_fail(__FILE__, __LINE__, "no argument name: %s.%s", info->section,
 				   info->key);
 		for (unsigned j = 0; j < i; j++)

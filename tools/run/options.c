@@ -94,7 +94,7 @@ static int keep_words(struct jem_run_options *options, int count, char **argv)
 		const char *value = strchr(word, '=') ? strchr(word, '=') + 1 : NULL;
 		int option = option_of(word);
 
-		if (!value && option >= 0 && jem_options[option].type == JEM_TYPE_BOOL)
+		if (!value && option >= 0 && jem_options[option].type == JEM_SETTING_BOOL)
 			value = "yes";
 		else if (!value)
 			value = argv[++i];
