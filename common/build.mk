@@ -20,13 +20,16 @@ libcommon_a_SOURCES = \
 	%D%/config_help.c \
 	%D%/config_internal.h \
 	%D%/config_value.c %D%/config_value.h \
+	%D%/dead_end.c %D%/dead_end.h %D%/dead_ends.def \
 	%D%/err.c %D%/err.h \
+	%D%/find.c %D%/find.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/job_id.c %D%/job_id.h \
 	%D%/json_reader.c %D%/json_reader.h \
 	%D%/json_writer.c %D%/json_writer.h \
 	%D%/kind.c %D%/kind.h \
 	%D%/launch_link.c %D%/launch_link.h \
+	%D%/local_socket.c %D%/local_socket.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_rule.c %D%/log_rule.h \
 	%D%/metric.c %D%/metric.h \

@@ -264,10 +264,6 @@ static void check_absent(struct checker *checker)
 {
 	const struct jem_config *config = checker->config;
 
-	if (jem_config_list_size(config, JEM_OPTION_calls_include))
-		tell(checker, jem_config_list_origin(config, JEM_OPTION_calls_include, 0),
-		     "calls.include: this version does not trace calls of C and C++ code; take it "
-		     "out");
 	if (jem_config_bool(config, JEM_OPTION_scripts_enabled))
 		tell_option(checker, JEM_OPTION_scripts_enabled,
 			    ": this version does not follow scripts; take it out");

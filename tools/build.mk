@@ -4,9 +4,9 @@
 # The launcher: libc and the libc-only objects of libcommon, static where it can be.
 bin_PROGRAMS += jem
 jem_SOURCES = \
-	%D%/find.c %D%/find.h \
 	%D%/jem.c \
 	%D%/run/core_flag.c %D%/run/core_flag.h \
+	%D%/run/calls.c %D%/run/calls.h \
 	%D%/run/ending.c \
 	%D%/run/fd.c %D%/run/fd.h \
 	%D%/run/folder.c %D%/run/folder.h \

@@ -3,7 +3,7 @@
  * jem: the program a person types. It is libc only, because the memory it uses before the job's
  * exec is the floor of the job's ru_maxrss; what needs more is in jem-tool.
  */
-#include "tools/find.h"
+#include "common/find.h"
 #include "tools/run/run.h"
 
 #include <errno.h>

@@ -18,6 +18,7 @@ int jem_run_job_become(const struct jem_run_job_plan *plan)
 		setenv("JEM_FOLDER", plan->folder, 1);
 	else
 		unsetenv("JEM_FOLDER");
+	jem_run_calls_give(plan->calls);
 	jem_inherited_give(plan->inherited);
 	execvp(plan->command[0], plan->command);
 	return errno;

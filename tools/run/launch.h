@@ -15,6 +15,7 @@
 #ifndef JEM_TOOLS_RUN_LAUNCH_H
 #define JEM_TOOLS_RUN_LAUNCH_H
 
+#include "tools/run/calls.h"
 #include "tools/run/folder.h"
 #include "tools/run/job.h"
 #include "tools/run/monitors.h"
@@ -39,6 +40,7 @@ struct jem_launch {
 	struct jem_run_options options;
 	struct jem_inherited inherited;
 	struct jem_run_folder folder;
+	struct jem_run_calls calls;
 	struct jem_run_job job;
 	struct jem_sentinel sentinel;
 	struct jem_tee tee;

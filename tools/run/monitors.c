@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/monitors.h"
 
-#include "tools/find.h"
+#include "common/find.h"
 #include "tools/run/fd.h"
 
 #include <errno.h>
@@ -23,8 +23,9 @@ enum {
 /* One monitor to be: its program, words and the descriptors it inherits. */
 struct spawn {
 	char path[PATH_MAX];
-	const char *folder; /* JEM_FOLDER, or NULL */
-	char **words;       /* owned array */
+	const char *folder;       /* JEM_FOLDER, or NULL */
+	const char *calls_socket; /* JEM_CALLS_SOCKET, or NULL */
+	char **words;             /* owned array */
 	int word_count;
 	int peer; /* the monitor's end of its link; -1: do not start it */
 	int passed[PASSED_MAX];
@@ -95,6 +96,8 @@ static int prepare_daemon(struct spawn *spawn, struct jem_run_link *link,
 
 	if (rc < 0)
 		return rc;
+	if (plan->calls->is_wanted && *plan->calls->socket)
+		spawn->calls_socket = plan->calls->socket;
 	snprintf(spawn->detail_words[0], sizeof(spawn->detail_words[0]), "--pid=%d",
 		 (int)plan->job);
 	add_word(spawn, spawn->path);
@@ -158,6 +161,10 @@ static void step_back(const struct spawn *spawn)
 		setenv("JEM_FOLDER", spawn->folder, 1);
 	else
 		unsetenv("JEM_FOLDER");
+	if (spawn->calls_socket)
+		setenv("JEM_CALLS_SOCKET", spawn->calls_socket, 1);
+	else
+		unsetenv("JEM_CALLS_SOCKET");
 	/* What is preloaded for the job's sake has no business in the monitor. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_AUDIT");
@@ -200,6 +207,17 @@ static void fork_each(struct spawn *spawns, int count, int null, int log)
 			be_monitor(&spawns[i], null, log);
 }
 
+/* The daemon publishes why calls are not traced; now, or at the end when nobody has reported. */
+static void tell_calls(struct jem_run_link *daemon, const struct jem_run_calls *calls)
+{
+	if (!calls->is_wanted || !jem_run_link_is_open(daemon))
+		return;
+	if (calls->why != JEM_DEAD_END_COUNT)
+		(void)jem_run_link_send(daemon, "untraced why=%d", (int)calls->why);
+	else if (*calls->program)
+		(void)jem_run_link_send(daemon, "program %s", calls->program);
+}
+
 void jem_monitors_start(struct jem_monitors *monitors, const struct jem_monitors_plan *plan,
 			struct jem_voice *voice)
 {
@@ -225,9 +243,11 @@ void jem_monitors_start(struct jem_monitors *monitors, const struct jem_monitors
 		free(spawns[i].words);
 	}
 	jem_fd_close(&null);
-	if (intermediate < 0)
+	if (intermediate < 0) {
 		jem_voice_fault(voice, "cannot start the monitors: %s", strerror(error));
-	else
-		while (waitpid(intermediate, NULL, 0) < 0 && errno == EINTR)
-			continue;
+		return;
+	}
+	tell_calls(&monitors->daemon, plan->calls);
+	while (waitpid(intermediate, NULL, 0) < 0 && errno == EINTR)
+		continue;
 }

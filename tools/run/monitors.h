@@ -10,6 +10,7 @@
 #ifndef JEM_TOOLS_RUN_MONITORS_H
 #define JEM_TOOLS_RUN_MONITORS_H
 
+#include "tools/run/calls.h"
 #include "tools/run/folder.h"
 #include "tools/run/link.h"
 #include "tools/run/options.h"
@@ -23,6 +24,7 @@ struct jem_monitors {
 struct jem_monitors_plan {
 	const struct jem_run_options *options; /* all borrowed */
 	const struct jem_run_folder *folder;
+	const struct jem_run_calls *calls;
 	const char *copies[2]; /* files with copies of the job's streams (--tee); NULL: none */
 	pid_t job;
 };

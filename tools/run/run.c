@@ -36,6 +36,17 @@ static void prepare_tee(struct jem_launch *launch)
 					       : strerror(-rc));
 }
 
+static void prepare_calls(struct jem_launch *launch)
+{
+	struct jem_run_calls *calls = &launch->calls;
+
+	jem_run_calls_prepare(calls, launch->options.config, &launch->folder,
+			      launch->options.command[0]);
+	if (calls->is_wanted && calls->why != JEM_DEAD_END_COUNT)
+		jem_voice_fault(&launch->voice, "calls are not traced: %s; %s",
+				jem_dead_ends[calls->why].text, jem_dead_ends[calls->why].remedy);
+}
+
 /* What the job has open must not stay open with us: its readers wait for the end of the stream. */
 static void let_go(struct jem_launch *launch)
 {
@@ -71,6 +82,7 @@ static int fork_job(struct jem_launch *launch)
 		.inherited = &launch->inherited,
 		.name = launch->options.id.name,
 		.folder = launch->folder.fd >= 0 ? launch->folder.path : NULL,
+		.calls = &launch->calls,
 		.streams = { launch->tee.given[0], launch->tee.given[1] },
 	};
 	int rc;
@@ -89,6 +101,7 @@ static int fork_job(struct jem_launch *launch)
 	if (launch->options.is_strict)
 		return JEM_EXIT_NOT_RUN;
 	plan.folder = NULL;
+	plan.calls = NULL;
 	rc = jem_run_job_become(&plan);
 	jem_voice_fail("cannot run %s: %s", plan.command[0], strerror(rc));
 	return rc == ENOENT ? JEM_EXIT_NOT_FOUND : JEM_EXIT_NOT_RUNNABLE;
@@ -99,6 +112,7 @@ static void start_monitors(struct jem_launch *launch)
 	struct jem_monitors_plan plan = {
 		.options = &launch->options,
 		.folder = &launch->folder,
+		.calls = &launch->calls,
 		.copies = { jem_tee_copy(&launch->tee, 0), jem_tee_copy(&launch->tee, 1) },
 		.job = launch->job.pid,
 	};
@@ -118,6 +132,7 @@ static int launch_job(struct jem_launch *launch)
 	launch->sentinel.orders = launch->sentinel.status = -1;
 	make_folder(launch);
 	prepare_tee(launch);
+	prepare_calls(launch);
 	if (launch->options.is_strict && launch->voice.fault_count) {
 		jem_voice_fail("--strict: the job is not started");
 		return JEM_EXIT_NOT_RUN;
