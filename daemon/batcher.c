@@ -116,8 +116,11 @@ static void fill_head(const struct stream *stream, struct jem_head *head)
 	};
 	memcpy(head->epoch, batcher->epoch, sizeof(head->epoch));
 	memcpy(head->boot_id, batcher->boot_id, sizeof(head->boot_id));
-	for (int i = 0; i < JEM_CAUSE_COUNT; i++)
-		head->dropped[i] = stream->account.dropped[i] + stream->lost_later[i];
+	for (int i = 0; i < JEM_CAUSE_COUNT; i++) {
+		uint64_t n = stream->account.dropped[i] + stream->lost_later[i];
+
+		head->dropped[i] = n < JEM_NUMBER_MAX ? n : JEM_NUMBER_MAX;
+	}
 }
 
 static void count_lost_batch(struct stream *stream, enum jem_cause cause)

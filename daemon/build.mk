@@ -4,10 +4,12 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 libdaemon_a_SOURCES = \
 	%D%/batcher.c %D%/batcher.h \
+	%D%/control.c %D%/control.h \
 	%D%/job.c %D%/job.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/outlets.c %D%/outlets.h \
 	%D%/prmon.c %D%/prmon.h \
+	%D%/redaction.c %D%/redaction.h \
 	%D%/publisher.c %D%/publisher.h \
 	%D%/sources/base64.c %D%/sources/base64.h \
 	%D%/sources/credential.c %D%/sources/credential.h \
@@ -18,9 +20,10 @@ libdaemon_a_SOURCES = \
 	%D%/rules/threshold.c %D%/rules/threshold.h \
 	%D%/sources/self.c %D%/sources/self.h \
 	%D%/sources/wall_clock.c %D%/sources/wall_clock.h
+include daemon/sources/calls/build.mk
 include daemon/sources/log/build.mk
 include daemon/sources/metrics/build.mk
 
 bin_PROGRAMS += jemd
-jemd_SOURCES = %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
-jemd_LDADD = liblogs.a libmetrics.a libdaemon.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lpthread -lm
+jemd_SOURCES = %D%/calls_check.c %D%/calls_check.h %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
+jemd_LDADD = libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lpthread -lm

@@ -5,6 +5,7 @@
 #include "common/config_check.h"
 #include "common/config_file.h"
 #include "common/log.h"
+#include "daemon/calls_check.h"
 #include "daemon/flags.h"
 #include "daemon/worker.h"
 
@@ -154,6 +155,7 @@ static int configure(struct jem_config *config, int argc, char **argv, struct ow
 		jem_config_load_file(config, path, on_fault, faults);
 	jem_config_check(config, on_fault, faults);
 	jem_broker_settings_check(config, on_fault, faults);
+	jem_calls_check(config, on_fault, faults);
 	return left;
 }
 

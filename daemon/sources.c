@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "daemon/prmon.h"
 #include "daemon/rules/threshold.h"
+#include "daemon/sources/calls/calls_source.h"
 #include "daemon/sources/credential.h"
 #include "daemon/sources/environment.h"
 #include "daemon/sources/log/log_source.h"
@@ -25,6 +26,7 @@ struct jem_sources {
 	struct jem_prmon_files *prmon; /* NULL too where none is asked for */
 	struct jem_metrics_source *metrics;
 	struct jem_log_source *logs;
+	struct jem_calls_source *calls; /* NULL too where none is asked for */
 	struct jem_credential_source *credentials;
 	struct jem_self_source *self;
 	struct jem_wall_clock_source *wall_clock;
@@ -111,6 +113,24 @@ static int open_logs(struct jem_sources *sources)
 	return jem_log_source_create(&options, &sources->logs);
 }
 
+static int open_calls(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	const struct jem_calls_options options = {
+		.loop = given->loop,
+		.batcher = given->batcher,
+		.config = given->config,
+		.pid = given->pid,
+		.is_launched = given->is_launched,
+		.address = getenv("JEM_CALLS_SOCKET"),
+	};
+
+	if (sources->prmon || (!options.address && !given->pid) ||
+	    !jem_calls_source_is_wanted(given->config))
+		return 0;
+	return jem_calls_source_create(&options, &sources->calls);
+}
+
 static int open_credentials(struct jem_sources *sources)
 {
 	const struct jem_sources_options *given = &sources->options;
@@ -143,6 +163,7 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 						 &sources->rules));
 	check_created("metrics", open_metrics(sources));
 	check_created("logs", open_logs(sources));
+	check_created("tracing of calls", open_calls(sources));
 	check_created("watch on credentials", open_credentials(sources));
 	check_created("self-metrics", jem_self_source_create(options->loop, options->batcher,
 							     options->outlets, &sources->self));
@@ -187,6 +208,28 @@ void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns, uint64_t
 		jem_metrics_source_on_exec(sources->metrics, mono_ns);
 }
 
+void jem_sources_on_program(struct jem_sources *sources, const char *path)
+{
+	if (sources->calls)
+		jem_calls_source_program(sources->calls, path);
+}
+
+void jem_sources_on_untraced(struct jem_sources *sources, int64_t why)
+{
+	if (sources->calls && why >= 0)
+		jem_calls_source_dead_end(sources->calls, (enum jem_dead_end)why);
+}
+
+int jem_sources_control(struct jem_sources *sources, const char *assignments, size_t len,
+			struct jem_err *err)
+{
+	if (!sources->calls)
+		return jem_err_set(err, -ENOTSUP,
+				   "calls are not traced in this job; start it by jem run --calls "
+				   "PATTERN");
+	return jem_calls_source_control(sources->calls, assignments, len, err);
+}
+
 void jem_sources_on_reap(struct jem_sources *sources, const struct jem_reaped *reaped)
 {
 	if (sources->metrics)
@@ -205,6 +248,15 @@ void jem_sources_on_exit(struct jem_sources *sources, const struct jem_reaped *r
 		jem_log_source_flush(sources->logs, deadline_ns);
 }
 
+void jem_sources_settle(struct jem_sources *sources, uint64_t deadline_ns,
+			void (*on_settled)(void *arg), void *arg)
+{
+	if (sources->calls)
+		jem_calls_source_settle(sources->calls, deadline_ns, on_settled, arg);
+	else
+		on_settled(arg);
+}
+
 void jem_sources_stop(struct jem_sources *sources)
 {
 	if (sources->is_stopped)
@@ -217,6 +269,8 @@ void jem_sources_stop(struct jem_sources *sources)
 	finish_prmon(sources);
 	if (sources->logs)
 		jem_log_source_stop(sources->logs);
+	if (sources->calls)
+		jem_calls_source_stop(sources->calls);
 	jem_credential_source_destroy(sources->credentials);
 	sources->credentials = NULL;
 	if (sources->self)
@@ -230,6 +284,7 @@ void jem_sources_destroy(struct jem_sources *sources)
 	jem_wall_clock_source_destroy(sources->wall_clock);
 	jem_self_source_destroy(sources->self);
 	jem_credential_source_destroy(sources->credentials);
+	jem_calls_source_destroy(sources->calls);
 	jem_log_source_destroy(sources->logs);
 	jem_metrics_source_destroy(sources->metrics);
 	jem_threshold_rules_destroy(sources->rules);

@@ -2,7 +2,7 @@
 /*
  * sources: all that watches the job and its node, started and ended together.
  *
- * Flow:      metrics, logs, environment, credentials, our own cost -> records -> batcher
+ * Flow:      metrics, logs, calls, environment, credentials, our own cost -> records -> batcher
  * Thread:    loop thread
  * Ownership: owns every source; what the options name is borrowed and outlives it
  *
@@ -42,12 +42,28 @@ void jem_sources_start(struct jem_sources *sources);
 void jem_sources_on_exec(struct jem_sources *sources, uint64_t mono_ns, uint64_t from);
 void jem_sources_on_reap(struct jem_sources *sources, const struct jem_reaped *reaped);
 
+/* The launcher tells which file the job's first program is. */
+void jem_sources_on_program(struct jem_sources *sources, const char *path);
+/* The launcher could not have the job's calls traced: enum jem_dead_end. */
+void jem_sources_on_untraced(struct jem_sources *sources, int64_t why);
+
+/* A request of `jem control`: 0, or a negative errno with the reason. */
+int jem_sources_control(struct jem_sources *sources, const char *assignments, size_t len,
+			struct jem_err *err);
+
 /*
  * The job has ended: last sample, logs to their ends (no longer than until `deadline_ns`), and the
  * final totals.
  */
 void jem_sources_on_exit(struct jem_sources *sources, const struct jem_reaped *reaped,
 			 uint64_t deadline_ns, struct jem_job_totals *totals);
+
+/*
+ * After on_exit: what still comes from elsewhere (symbols of calls) is waited for, no longer than until
+ * `deadline_ns`. on_settled comes once, maybe before this returns.
+ */
+void jem_sources_settle(struct jem_sources *sources, uint64_t deadline_ns,
+			void (*on_settled)(void *arg), void *arg);
 
 /* No more records; what is still to be said is said. Idempotent. */
 void jem_sources_stop(struct jem_sources *sources);

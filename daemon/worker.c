@@ -3,14 +3,18 @@
 
 #include "common/identity.h"
 #include "common/launch_link.h"
+#include "common/local_socket.h"
 #include "common/log.h"
 #include "daemon/batcher.h"
+#include "daemon/control.h"
 #include "daemon/job.h"
 #include "daemon/notify.h"
 #include "daemon/outlets.h"
+#include "daemon/redaction.h"
 #include "daemon/sources.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -25,6 +29,7 @@ enum {
 
 enum phase {
 	PHASE_RUNNING,
+	PHASE_SETTLING, /* the job has ended, and the rest of what it left is on its way */
 	PHASE_DRAINING,
 	PHASE_CLOSING
 };
@@ -53,10 +58,15 @@ struct worker {
 	uv_signal_t signals[4];
 	uv_timer_t drain_timer;
 	uv_poll_t pid_poll;
-	int pid_fd; /* -1: none */
+	int pid_fd;                  /* -1: none */
+	struct jem_control *control; /* owned, NULL: none */
+	bool is_launcher_lost;
+	struct jem_reaped reaped; /* how the job ended, while it settles */
+	struct jem_job_totals totals;
 };
 
 static void end_job(struct worker *worker, const struct jem_reaped *reaped);
+static void on_settled(void *arg);
 
 /* --- publishing ------------------------------------------------------------------------------ */
 
@@ -120,6 +130,8 @@ static void close_stages(struct worker *worker)
 	uv_timer_stop(&worker->drain_timer);
 	jem_sources_destroy(worker->sources);
 	worker->sources = NULL;
+	jem_control_close(worker->control);
+	worker->control = NULL;
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
 	jem_outlets_close(worker->outlets, CLOSE_MS, on_outlets_closed);
@@ -129,6 +141,8 @@ static uint64_t drain_ms(const struct worker *worker)
 {
 	uint64_t ms = jem_config_ns(worker->config, JEM_OPTION_run_drain) / 1000000;
 
+	if (worker->is_launcher_lost)
+		return LOST_LAUNCHER_MS;
 	/* The launcher waits as long for us and the collector together: leave it a part. */
 	return worker->options->launcher_fd >= 0 ? ms * 6 / 10 : ms;
 }
@@ -137,7 +151,7 @@ static void drain(struct worker *worker, uint64_t timeout_ms)
 {
 	struct jem_record *record;
 
-	if (worker->phase != PHASE_RUNNING)
+	if (worker->phase > PHASE_SETTLING)
 		return;
 	worker->phase = PHASE_DRAINING;
 	jem_notify("STOPPING=1");
@@ -159,17 +173,27 @@ static void say_line(void *arg, const char *line)
 	jem_link_send(worker->link, "line %s", line);
 }
 
+static void on_settled(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->phase != PHASE_SETTLING)
+		return;
+	jem_job_ended(worker->job, &worker->reaped, &worker->totals);
+	jem_job_summarise(worker->job, say_line, worker);
+	drain(worker, drain_ms(worker));
+}
+
 static void end_job(struct worker *worker, const struct jem_reaped *reaped)
 {
-	struct jem_job_totals totals;
+	uint64_t deadline_ns = jem_now_ns() + drain_ms(worker) * 500000;
 
 	if (worker->phase != PHASE_RUNNING)
 		return;
-	jem_sources_on_exit(worker->sources, reaped, jem_now_ns() + drain_ms(worker) * 500000,
-			    &totals);
-	jem_job_ended(worker->job, reaped, &totals);
-	jem_job_summarise(worker->job, say_line, worker);
-	drain(worker, drain_ms(worker));
+	worker->phase = PHASE_SETTLING;
+	worker->reaped = *reaped;
+	jem_sources_on_exit(worker->sources, reaped, deadline_ns, &worker->totals);
+	jem_sources_settle(worker->sources, deadline_ns, on_settled, worker);
 }
 
 /* --- what the launcher tells ------------------------------------------------------------------ */
@@ -217,6 +241,11 @@ static void on_link_message(void *arg, const char *message)
 		(void)jem_link_number(message, "errno", &number);
 		jem_job_not_started(worker->job, (int)number);
 		drain(worker, drain_ms(worker));
+	} else if (jem_link_is(message, "untraced")) {
+		if (jem_link_number(message, "why", &number) == 0)
+			jem_sources_on_untraced(worker->sources, number);
+	} else if (jem_link_is(message, "program")) {
+		jem_sources_on_program(worker->sources, message + strlen("program "));
 	} else if (jem_link_is(message, "stop")) {
 		(void)jem_link_number(message, "sig", &number);
 		jem_job_stopped(worker->job, (int)number, (uint64_t)mono_ns);
@@ -235,11 +264,9 @@ static void on_launcher_gone(void *arg)
 	struct jem_reaped reaped = { .status = -1, .mono_ns = jem_now_ns() };
 
 	log_warning("the launcher is gone, ending");
-	if (worker->phase == PHASE_RUNNING) {
+	worker->is_launcher_lost = true;
+	if (worker->phase == PHASE_RUNNING)
 		end_job(worker, &reaped);
-		if (worker->phase == PHASE_DRAINING)
-			uv_timer_start(&worker->drain_timer, on_drain_over, LOST_LAUNCHER_MS, 0);
-	}
 }
 
 /* --- a job that we did not launch -------------------------------------------------------------- */
@@ -310,6 +337,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		return;
 	}
 	log_info("ending on SIG%s", sigabbrev_np(number));
+	on_settled(worker); /* if the job has ended already, that is said */
 	drain(worker, drain_ms(worker));
 }
 
@@ -326,26 +354,6 @@ static void watch_signals(struct worker *worker)
 }
 
 /* --- building the stages ------------------------------------------------------------------------ */
-
-/*
- * Nobody knows what a broken pattern was to hide. The job is watched all the same, but every text is
- * hidden until the pattern is mended: numbers and words of our own go out.
- */
-static int open_redactor(struct worker *worker, struct jem_err *err)
-{
-	const char *patterns[64];
-	size_t count = jem_config_list_size(worker->config, JEM_OPTION_privacy_redact);
-	int rc;
-
-	for (size_t i = 0; i < count && i < 64; i++)
-		patterns[i] = jem_config_list_at(worker->config, JEM_OPTION_privacy_redact, i);
-	rc = jem_redactor_create(patterns, count < 64 ? count : 64, &worker->redactor, err);
-	if (rc != -EINVAL)
-		return rc;
-	worker->hides_all = true;
-	patterns[0] = "(?s).+";
-	return jem_redactor_create(patterns, 1, &worker->redactor, err);
-}
 
 /* The names as people write them travel in every head: they pass the redactor like any text. */
 static void redact_names(struct worker *worker)
@@ -427,6 +435,34 @@ static int open_sources(struct worker *worker)
 	return jem_sources_create(&options, &worker->sources);
 }
 
+static int on_control(void *arg, const char *assignments, size_t len, struct jem_err *err)
+{
+	struct worker *worker = arg;
+
+	if (worker->phase != PHASE_RUNNING)
+		return jem_err_set(err, -ESRCH, "the job has ended");
+	return jem_sources_control(worker->sources, assignments, len, err);
+}
+
+/* In the job's folder; a job without one is found by its name. */
+static void open_control(struct worker *worker)
+{
+	const char *folder = getenv("JEM_FOLDER");
+	char address[PATH_MAX];
+	struct jem_err err;
+
+	if (worker->options->pid <= 0 || worker->options->prmon_text || worker->options->prmon_json)
+		return;
+	if (folder)
+		snprintf(address, sizeof(address), "%s/control.sock", folder);
+	else
+		snprintf(address, sizeof(address), JEM_CONTROL_ABSTRACT, (unsigned)geteuid(),
+			 worker->identity.names.job);
+	if (jem_control_open(&worker->loop, address, on_control, worker, &worker->control, &err) <
+	    0)
+		log_warning("no control: %s, ignoring", err.text);
+}
+
 static int open_stages(struct worker *worker, struct jem_err *err)
 {
 	int status;
@@ -439,7 +475,8 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 	uv_timer_init(&worker->loop, &worker->drain_timer);
 	worker->drain_timer.data = worker;
 	worker->pid_fd = -1;
-	if ((status = open_redactor(worker, err)) < 0)
+	if ((status = jem_redaction_create(worker->config, &worker->redactor, &worker->hides_all,
+					   err)) < 0)
 		return status;
 	redact_names(worker);
 	if ((status = open_outlets(worker, err)) < 0)
@@ -448,6 +485,7 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 	    (status = jem_job_create(worker->batcher, worker->options->pid, &worker->job)) < 0 ||
 	    (status = open_link(worker)) < 0 || (status = open_sources(worker)) < 0)
 		return jem_err_set(err, status, "cannot start: %s", strerror(-status));
+	open_control(worker);
 	if (worker->options->pid > 0 && !worker->link && (status = watch_pid(worker)) < 0)
 		return jem_err_set(err, status, "no process %d to watch: %s",
 				   (int)worker->options->pid, strerror(-status));

@@ -50,7 +50,9 @@ jem_tool_SOURCES = \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def
-jem_tool_LDADD = libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
+jem_tool_LDADD = libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
 	$(FREETYPE_LIBS) -lm
+# what jemd checks too
+jem_tool_SOURCES += daemon/calls_check.c daemon/calls_check.h
 # for its manual page
 jem_tool_SOURCES += daemon/flags.c daemon/flags.h

@@ -10,6 +10,7 @@
 #include "broker-client/settings.h"
 #include "common/config_check.h"
 #include "common/config_file.h"
+#include "daemon/calls_check.h"
 #include "tools/check_login.h"
 #include "tools/check_observe.h"
 
@@ -69,6 +70,7 @@ static int run(const struct jem_tool_args *args)
 		faults += rc < 0 ? 1 : rc;
 	}
 	faults += jem_config_check(config, on_fault, NULL);
+	faults += jem_calls_check(config, on_fault, NULL);
 	printf("%-18s %s\n", "configuration", path ? path : "no file given");
 	jem_check_observe(stdout);
 	fflush(stdout);

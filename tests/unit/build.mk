@@ -133,6 +133,17 @@ UNIT_TESTS += %D%/test_log_source %D%/test_log_rotation %D%/test_log_follow
 %C%_test_log_rotation_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_test_log_rotation_LDADD = libcheck.a $(LOGS_LIBS)
 
+UNIT_TESTS += %D%/test_calls_pairing %D%/test_calls_profile %D%/test_calls_source
+%C%_test_calls_source_SOURCES = %D%/test_calls_source.c %D%/bench.c %D%/bench.h %D%/fake_job.c \
+	%D%/fake_job.h $(IMAGE_MAKER)
+%C%_test_calls_source_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_calls_source_LDADD = libcheck.a $(CALLS_LIBS)
+%C%_test_calls_pairing_SOURCES = %D%/test_calls_pairing.c
+%C%_test_calls_pairing_LDADD = libcheck.a $(CALLS_LIBS)
+%C%_test_calls_profile_SOURCES = %D%/test_calls_profile.c $(IMAGE_MAKER)
+%C%_test_calls_profile_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_calls_profile_LDADD = libcheck.a $(CALLS_LIBS)
+
 # broker-client
 UNIT_TESTS += %D%/test_url %D%/test_message_codec
 %C%_test_url_SOURCES = %D%/test_url.c

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# Calls of C and C++ code: processes report, a thread drains their rings, jem-symbols explains them.
+noinst_LIBRARIES += libcalls.a
+libcalls_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+libcalls_a_SOURCES = \
+	%D%/calls_source.c %D%/calls_source.h \
+	%D%/drain.c %D%/drain.h \
+	%D%/drain_internal.h \
+	%D%/drain_thread.c \
+	%D%/hello.c %D%/hello.h \
+	%D%/hooks.c %D%/hooks.h \
+	%D%/listener.c %D%/listener.h \
+	%D%/mail.c %D%/mail.h \
+	%D%/names.c %D%/names.h \
+	%D%/pairing.c %D%/pairing.h \
+	%D%/profile.c %D%/profile.h \
+	%D%/profile_records.c %D%/profile_records.h \
+	%D%/records.c \
+	%D%/rows.c %D%/rows.h \
+	%D%/settings.c %D%/settings.h \
+	%D%/symbols.c %D%/symbols.h \
+	%D%/ticks.c %D%/ticks.h \
+	%D%/traced.c %D%/traced.h
+CALLS_LIBS = libcalls.a libmetrics.a libdaemon.a libsymbols.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lpthread -lm
