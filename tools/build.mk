@@ -35,6 +35,7 @@ jem_tool_SOURCES = \
 	%D%/manual.c \
 	%D%/broker.c \
 	%D%/collect.c \
+	%D%/control.c \
 	%D%/live.c %D%/live.h \
 	%D%/log.c \
 	%D%/receive.c \
