@@ -77,3 +77,8 @@ receiver_tests = %D%/test_receive.py %D%/test_tools.py %D%/test_watch.py
 FLOW_TESTS += $(receiver_tests)
 dist_check_SCRIPTS += $(receiver_tests)
 LONG_TESTS += %D%/test_receive.py
+# calls of C and C++ code, from launcher to broker
+EXTRA_DIST += %D%/fake_traced.py
+tracing_tests = %D%/test_calls.py
+FLOW_TESTS += $(tracing_tests)
+dist_check_SCRIPTS += $(tracing_tests)

@@ -23,7 +23,8 @@ import jsonschema
 from jemtest import BUILD, TOP, Failed, program, spawn, wait_until
 
 SCHEMAS = os.path.join(TOP, "schemas")
-KINDS = ("alert", "log", "metric", "status")
+KINDS = ("alert", "log", "metric", "profile", "status")
+COLUMN_KINDS = ("call",)
 RECORDS_CHECKED = 2000  # of a batch; validation costs 0.2 ms a record
 
 # RFC 8746: tag -> struct letter
@@ -37,7 +38,7 @@ def _load(name):
         return json.load(text)
 
 
-SCHEMA = {name: _load(name) for name in (*KINDS, "head", "streams")}
+SCHEMA = {name: _load(name) for name in (*KINDS, *COLUMN_KINDS, "head", "streams")}
 _STORE = {schema["$id"]: schema for schema in SCHEMA.values()}
 _VALIDATORS = {}
 
@@ -71,7 +72,7 @@ def _named(schema):
     return names
 
 
-_FIELDS = {kind: _named(SCHEMA[kind]["$defs"]["fields"]) for kind in KINDS}
+_FIELDS = {kind: _named(SCHEMA[kind]["$defs"]["fields"]) for kind in (*KINDS, *COLUMN_KINDS)}
 _VALUES = SCHEMA["metric"]["$defs"]["values"]
 _STATES = SCHEMA["status"]["$defs"]["states"]["enum"]
 _HEAD = SCHEMA["head"]["$defs"]
@@ -100,6 +101,23 @@ def check_described(kind, record, what):
                 raise Failed(f"{what}: {name} is not of scope {record['scope']}")
     if kind == "status" and record["state"] not in _STATES:
         raise Failed(f"{what}: state {record['state']} is in no schema")
+
+
+# What columns of calls are made of; all others are lists of items.
+CALL_NUMBERS = {"dt_ns": (70, 71), "pid": (70,), "tid": (70,), "depth": (70,), "line": (70,)}
+CALL_NAMES = ("event", "function", "signature", "file", "caller")
+
+
+def _check_call_columns(columns):
+    for name, column in columns.items():
+        if name in CALL_NUMBERS:
+            good = isinstance(column, cbor2.CBORTag) and column.tag in CALL_NUMBERS[name]
+        elif name in CALL_NAMES:
+            good = isinstance(column, dict) and set(column) == {"dict", "idx"}
+        else:
+            good = isinstance(column, list)
+        if not good:
+            raise Failed(f"column {name} of calls is a {type(column).__name__}")
 
 
 def _column(column, n):
@@ -143,6 +161,13 @@ def check_batch(body, content_type="application/json"):
     if content_type == "application/cbor":
         head, records = decode_columns(body)
         _check(head, "head", "", "head")
+        kind = head["kind"]
+        if kind in COLUMN_KINDS:
+            _check_call_columns(cbor2.loads(body)["cols"])
+            what = f"{kind} {head['seq']}"
+            _check({"head": head, "records": records[:RECORDS_CHECKED]}, kind, "", what)
+            for record in records:
+                check_described(kind, record, what)
         return head, records
     batch = loads(body.decode("utf-8"))
     _check(batch, "head", "/$defs/batch", "batch")

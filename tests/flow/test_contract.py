@@ -33,6 +33,9 @@ GOLDEN = {
     "metric": {"dt_ns": 5, "scope": "process", "pid": 42, "ppid": 1, "comm": "a\nb", "state": "S",
                "wchan": "do_wait", "values": {"cpu_user_s": 1.25, "rss_bytes": 4096,
                                               "later_metric_s": -1}},
+    "profile": {"dt_ns": 5, "lang": "c", "function": "f(int)", "file": "a.c", "line": 3, "calls": 4,
+                "returns": 3, "recorded": 2, "total_ns": 9, "self_ns": 8, "min_ns": 1, "max_ns": 5,
+                "callers": [{"function": "", "calls": 4, "total_ns": 9, "self_ns": 8}]},
     "status": {"dt_ns": 5, "state": "ended", "text": "ended by signal 9 (KILL)", "pid": 42,
                "signal": 9, "core": False, "wall_s": 1.5, "cpu_user_s": 1, "processes": 3},
 }

@@ -1,0 +1,355 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tracing of calls from launcher to broker: what the job is given, dead ends, control, records."""
+import ctypes.util
+import json
+import os
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+
+from contract import Recorder
+from jemtest import (BUILD, TOP, case, check, check_equal, check_in, jem, main, program, skip, spawn,
+                     wait_until)
+
+FAKE_TRACED = os.path.join(TOP, "tests", "flow", "fake_traced.py")
+
+
+def library():
+    """libjemtrace.so of the build, or None."""
+    for place in ("", "tracer/preload"):
+        path = os.path.join(BUILD, place, "libjemtrace.so")
+        if os.path.exists(path):
+            return path
+    return None
+
+
+class Place:
+    """jem and its monitors in a folder of their own, with a library in the place of the tracer."""
+
+    def __init__(self, folder, has_library=True):
+        self.folder = folder
+        self.programs = os.path.join(folder, "bin")
+        os.mkdir(self.programs)
+        for name in ("jem", "jemd", "jem-tool"):
+            shutil.copy(program(name), self.programs)
+        self.library = os.path.join(self.programs, "libjemtrace.so")
+        if has_library:
+            shutil.copy(find_library("m"), self.library)  # does nothing on its own
+
+    def run(self, *words, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run([os.path.join(self.programs, "jem"), *words], check=False,
+                              cwd=self.folder, capture_output=True, timeout=60, **options)
+
+
+def find_library(name):
+    """The path of a system library, as the loader finds it."""
+    soname = ctypes.util.find_library(name)
+    said = subprocess.run(["ldconfig", "-p"], check=True, capture_output=True,
+                          env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}).stdout.decode()
+    return next(line.split("=> ")[1] for line in said.splitlines() if soname in line)
+
+
+def statuses(folder, name="out"):
+    with open(os.path.join(folder, name, "data", "status.jsonl"), encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def dead_ends(folder):
+    return [s for s in statuses(folder) if s["state"] == "observing" and s["what"] == "calls"]
+
+
+def only_dead_end(folder, text):
+    found = dead_ends(folder)
+    check_equal(len(found), 1, f"records about calls in {found}")
+    check_in(text, found[0]["text"])
+    check(found[0]["remedy"], "a dead end has no remedy")
+
+
+@case
+def gives_the_job_what_the_tracer_needs(folder):
+    place = Place(folder)
+    done = place.run("run", "--out", "out", "--calls", "a,b", "--calls", "file:x*", "--values",
+                     "--set", "calls.ring_bytes=1MiB", "--set", "calls.wait=500ms",
+                     "--set", "calls.guard=readv", "--", "env",
+                     env={**os.environ, "LD_PRELOAD": "/nowhere/other.so", "JEM_CALLS": "old",
+                          "JEM_CALLS_INCLUDE": "older"})
+    given = dict(line.split("=", 1) for line in done.stdout.decode().splitlines() if "=" in line)
+    check_equal(given["LD_PRELOAD"], f"{place.library}:/nowhere/other.so")
+    check_equal(given["JEM_CALLS"], "a\\,b,file:x*")
+    check_equal(given["JEM_CALLS_SOCKET"], os.path.join(os.path.realpath(folder), "out/calls.sock"))
+    check_equal((given["JEM_CALLS_VALUES"], given["JEM_CALLS_RING_BYTES"], given["JEM_CALLS_WAIT"],
+                 given["JEM_CALLS_GUARD"]), ("1", str(1 << 20), "0.5", "readv"))
+    check("JEM_CALLS_INCLUDE" not in given, "the long form is given too: the list would be double")
+    check("JEM_CALLS_DEPTH" not in given, "a default was given")
+    check(not os.path.exists(os.path.join(folder, "out", "calls.sock")), "the socket stays")
+
+
+@case
+def gives_nothing_where_calls_are_not_asked_for(folder):
+    place = Place(folder)
+    for extra, environment in (((), {}), (("--calls", "f"), {"JEM_CALLS_OFF": "1"})):
+        done = place.run("run", "--out", "out", *extra, "--", "env",
+                         env={**os.environ, **environment})
+        check("LD_PRELOAD" not in done.stdout.decode(), "LD_PRELOAD was set")
+        check("JEM_CALLS_SOCKET" not in done.stdout.decode(), "JEM_CALLS_SOCKET was set")
+        shutil.rmtree(os.path.join(folder, "out"))
+
+
+@case
+def takes_the_patterns_from_the_environment_too(folder):
+    place = Place(folder)
+    done = place.run("run", "--out", "out", "--", "env", env={**os.environ, "JEM_CALLS": "f,g"})
+    check_in("JEM_CALLS=f,g\n", done.stdout.decode())
+    check_in(f"LD_PRELOAD={place.library}\n", done.stdout.decode())
+
+
+@case
+def finds_a_socket_however_long_the_path(folder):
+    place = Place(folder)
+    deep = os.path.join(folder, *["d" * 60] * 4)
+    os.makedirs(deep)
+    done = place.run("run", "--out", os.path.join(deep, "out"), "--calls", "f", "--", "env")
+    address = next(line for line in done.stdout.decode().splitlines()
+                   if line.startswith("JEM_CALLS_SOCKET=")).split("=", 1)[1]
+    check(address.startswith("@jem-calls-") and len(address) > 40, address)
+
+
+def compile_program(folder, name, *options, source="int main(void){return 7;}"):
+    path = os.path.join(folder, name)
+    subprocess.run(["gcc", "-g", "-x", "c", "-", "-o", path, *options], check=True,
+                   input=source.encode())
+    return path
+
+
+@case
+def tells_of_static_programs(folder):
+    place = Place(folder)
+    job = compile_program(folder, "job", "-static")
+    done = place.run("run", "--out", "out", "--calls", "main", "--", job)
+    check_equal(done.returncode, 7)
+    check_in("statically linked", done.stderr.decode())
+    only_dead_end(folder, "statically linked")
+    strict = place.run("run", "--strict", "--out", "strict", "--calls", "main", "--", job)
+    check_equal(strict.returncode, 125, "exit status with --strict")
+
+
+@case
+def tells_of_programs_with_other_rights(folder):
+    if os.geteuid() != 0:
+        skip("only root can make a program of another user's")
+    place = Place(folder)
+    job = compile_program(folder, "job")
+    os.chown(job, 65534, 65534)
+    os.chmod(job, 0o4755)
+    os.chmod(folder, 0o755)
+    done = place.run("run", "--out", "out", "--calls", "main", "--", job)
+    check_equal(done.returncode, 7)
+    only_dead_end(folder, "rights of another user")
+
+
+@case
+def tells_of_foreign_programs(folder):
+    place = Place(folder)
+    job = os.path.join(folder, "job")
+    # An ELF header of 32 bits: the kernel refuses it, or runs it, as without us.
+    with open(job, "wb") as file:
+        file.write(b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack("<HHI", 2, 3, 1) + bytes(40))
+    os.chmod(job, os.stat(job).st_mode | stat.S_IXUSR)
+    done = place.run("run", "--out", "out", "--calls", "main", "--", job)
+    check_in("another architecture", done.stderr.decode())
+    only_dead_end(folder, "another architecture")
+
+
+@case
+def tells_of_a_library_that_is_missing_or_cannot_be_named(folder):
+    place = Place(folder, has_library=False)
+    done = place.run("run", "--out", "out", "--calls", "main", "--", "sh", "-c", "exit 5")
+    check_equal(done.returncode, 5)
+    only_dead_end(folder, "libjemtrace.so is missing")
+    spaced = os.path.join(folder, "with blank")
+    os.mkdir(spaced)
+    done = Place(spaced).run("run", "--out", "out", "--calls", "main", "--", "sh", "-c", "exit 5")
+    check_equal(done.returncode, 5)
+    only_dead_end(spaced, "has a blank or a colon")
+
+
+@case
+def tells_of_programs_without_hooks(folder):
+    place = Place(folder)
+    job = compile_program(folder, "job")
+    done = place.run("run", "--out", "out", "--calls", "main", "--", job)
+    check_equal((done.returncode, done.stderr.decode().count("calls are not traced")), (7, 0))
+    only_dead_end(folder, "not built with -finstrument-functions")
+
+
+@case
+def looks_through_a_script_at_its_interpreter(folder):
+    place = Place(folder)
+    script = os.path.join(folder, "job.sh")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write("#!/bin/bash\necho $LD_PRELOAD\n")
+    os.chmod(script, 0o755)
+    done = place.run("run", "--out", "out", "--calls", "main", "--", script)
+    check_equal(done.stdout.decode(), place.library + "\n")
+
+
+@case
+def says_that_a_running_job_cannot_be_preloaded(folder):
+    url = f"unix:{folder}/broker.sock"
+    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    job = spawn(["cat"], stdin=subprocess.PIPE)
+    with Recorder(url) as recorder:
+        spawn([program("jemd"), "--broker", url, "--pid", str(job.pid), "--set", "calls.include=f"])
+        recorder.wait(lambda seen: any(r.get("what") == "calls" and "runs already" in r["text"]
+                                       for r in seen.records("status")), what="the dead end")
+        job.stdin.close()
+        recorder.wait(lambda seen: any(r["state"] == "monitor_ended"
+                                       for r in seen.records("status")), what="the end")
+
+
+def with_fake_job(folder, *options):
+    """A job that is traced without the library: python makes rings, plan and hello by hand."""
+    place = Place(folder)
+    child = spawn([os.path.join(place.programs, "jem"), "run", "--quiet", "--job", "mine", *options,
+                   "--calls", "f", "--", sys.executable, FAKE_TRACED], cwd=folder,
+                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    check_equal(child.stdout.readline(), b"ready\n")
+    return place, child
+
+
+def ask(child, wanted):
+    """Waits until the job sees this state of its plan; how long that took in it, in seconds."""
+    child.stdin.write(f"{wanted}\n".encode())
+    child.stdin.flush()
+    return float(child.stdout.readline())
+
+
+@case
+def control_changes_what_is_traced(folder):
+    place, child = with_fake_job(folder, "--out", "out")
+    changed = place.run("control", "out", "--set", "calls.off=yes", "--set", "calls.process_limit=7")
+    check_equal((changed.returncode, changed.stdout), (0, b"changed\n"))
+    ask(child, "off 1")
+    ask(child, "limit 7")
+    check_equal(place.run("control", os.path.join(folder, "out"), "--set",
+                          "calls.off=no").returncode, 0)
+    ask(child, "off 0")
+    check_equal(place.run("control", "out", "--set", "calls.values=yes").returncode, 0)
+    ask(child, "values 1")
+    child.stdin.close()
+    check_equal(child.wait(30), 0)
+    gone = place.run("control", "out", "--set", "calls.off=yes")
+    check_equal(gone.returncode, 69)
+    check_in("no monitored job", gone.stderr.decode())
+
+
+@case
+def control_refuses_what_cannot_be_changed(folder):
+    place, child = with_fake_job(folder, "--out", "out")
+    for setting, told in (("calls.memory=1MiB", "calls.include"), ("run.drain=1", "calls.include"),
+                          ("calls.limit=many", "digits"), ("calls.include=[x", "["),
+                          ("calls.depth=99", "8")):
+        done = place.run("control", "out", "--set", setting)
+        check_equal((done.returncode, done.stdout), (1, b""), f"end of {setting}")
+        check_equal(len(done.stderr.splitlines()), 1, f"lines about {setting}")
+        check_in(told, done.stderr.decode())
+    check_equal(place.run("control", "out").returncode, 64)
+    check_equal(place.run("control", "out", "--set", "nonsense").returncode, 64)
+    child.stdin.close()
+    check_equal(child.wait(30), 0)
+    other = Place(os.path.join(folder, "bin"))
+    child = spawn([os.path.join(other.programs, "jem"), "run", "--quiet", "--out", "plain", "--",
+                   "cat"], cwd=folder, stdin=subprocess.PIPE)
+    wait_until(lambda: os.path.exists(os.path.join(folder, "plain", "control.sock")))
+    done = other.run("control", os.path.join(folder, "plain"), "--set", "calls.off=yes")
+    check_equal(done.returncode, 1)
+    check_in("start it by jem run --calls", done.stderr.decode())
+    child.stdin.close()
+    check_equal(child.wait(30), 0)
+
+
+@case
+def control_finds_a_job_without_a_folder_by_its_name(folder):
+    url = f"unix:{folder}/broker.sock"
+    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    name = f"job-{os.getpid()}"
+    place, child = with_fake_job(folder, "--job", name, "--broker", url)
+    check_equal(place.run("control", name, "--set", "calls.off=yes").returncode, 0)
+    ask(child, "off 1")
+    child.stdin.close()
+    check_equal(child.wait(30), 0)
+
+
+SOURCE = """
+#include <stdio.h>
+struct point { int x; const char *name; };
+static int leaf(int a, struct point *p) { return a + p->x; }
+int walk(int n, struct point *p) { int s = 0; for (int i = 0; i < n; i++) s += leaf(i, p); return s; }
+int main(void) { struct point p = { 7, "seven" }; printf("%d\\n", walk(10, &p)); return 3; }
+"""
+
+
+@case
+def traces_a_program_and_publishes_its_calls(folder):
+    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+    url = f"unix:{folder}/broker.sock"
+    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
+    with Recorder(url) as recorder:
+        # Long enough for any machine; events before the plan would have no values.
+        done = jem("run", "--broker", url, "--calls", "walk", "--calls", "leaf", "--values",
+                   "--set", "calls.limit=0", "--set", "calls.wait=50s", "--", job, cwd=folder)
+        check_equal((done.returncode, done.stdout), (3, b"115\n"))
+        recorder.wait(lambda seen: any(r["state"] == "monitor_ended"
+                                       for r in seen.records("status")), what="the end")
+        recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
+                                                           if m.head["final"]}, what="all calls")
+        recorder.check_streams()
+        calls = recorder.records("call")
+        check_equal([c["event"] for c in calls].count("enter"), 11, "enters")
+        check_equal([c["event"] for c in calls].count("exit"), 11, "exits")
+        check_equal({c["function"] for c in calls}, {"walk", "leaf"})
+        enters = [c for c in calls if c["function"] == "leaf" and c["event"] == "enter"]
+        check_equal([c["args"][0]["value"] for c in enters], list(range(10)), "values of a")
+        check_equal(enters[0]["args"][1]["value"]["to"]["x"], 7, "behind the pointer")
+        check_equal({c["caller"]["function"] for c in enters}, {"walk"})
+        check_equal({c["depth"] for c in enters}, {1})
+        exits = [c for c in calls if c["function"] == "walk" and c["event"] == "exit"]
+        check_equal(exits[0]["return"]["value"], 115)
+        check(exits[0]["duration_ns"] > 0, "no duration")
+        last = {p["function"]: p for p in recorder.records("profile") if "node" not in p}
+        check_equal((last["leaf"]["calls"], last["leaf"]["returns"], last["walk"]["calls"]),
+                    (10, 10, 1), "profile")
+        check_equal([c["function"] for c in last["leaf"]["callers"]], ["walk"])
+
+
+@case
+def counts_and_names_what_was_called_before_the_plan_was_there(folder):
+    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+    url = f"unix:{folder}/broker.sock"
+    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
+    with Recorder(url) as recorder:
+        done = jem("run", "--broker", url, "--calls", "leaf", "--", job, cwd=folder)
+        check_equal((done.returncode, done.stdout), (3, b"115\n"))
+        recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
+                                                           if m.head["final"]}, what="all calls")
+        recorder.check_streams()
+        calls = recorder.records("call")
+        check_equal([(c["function"], c["event"]) for c in calls],
+                    [("leaf", "enter"), ("leaf", "exit")] * 10)
+        last = {p["function"]: p for p in recorder.records("profile") if "node" not in p}
+        check_equal((last["leaf"]["calls"], last["leaf"]["returns"]), (10, 10), "profile")
+
+
+main()
