@@ -64,6 +64,10 @@ FUZZ_TESTS += %D%/fuzz_log_line %D%/fuzz_token %D%/fuzz_proxy
 %C%_fuzz_token_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
 %C%_fuzz_proxy_SOURCES = %D%/fuzz_proxy.c
 %C%_fuzz_proxy_LDADD = $(FUZZ_MAIN) $(LOGS_LIBS)
+FUZZ_TESTS += %D%/fuzz_calls
+%C%_fuzz_calls_SOURCES = %D%/fuzz_calls.c tests/unit/image_maker.c tests/unit/image_maker.h
+%C%_fuzz_calls_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_fuzz_calls_LDADD = $(FUZZ_MAIN) $(CALLS_LIBS)
 
 # receiver
 FUZZ_TESTS += %D%/fuzz_model
