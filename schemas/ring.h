@@ -83,6 +83,7 @@ enum jem_module_state {
 	JEM_MODULE_CLOSED = 2, /* dlclose: its sites mean nothing any more */
 };
 
+/* When all entries are used, that of the module closed first is used again, with a new number. */
 struct jem_ring_module {
 	uint32_t state;      /* release after the other fields */
 	uint32_t number;     /* grows: a path opened again is a new entry */
@@ -102,7 +103,14 @@ enum jem_thread_state {
 	JEM_THREAD_ENDED = 2, /* the daemon frees it once it has read the rest */
 };
 
-/* The account of a thread: seen == written + dropped + limited, at every instant but the current call. */
+/*
+ * The account of a thread: seen == written + dropped + limited, at every instant but the current call: seen
+ * is stored first, then the record, head, written. After a SIGKILL seen may be one more than the sum, and
+ * only then may the ring hold one record more than written.
+ *
+ * A slot is used again by a later thread once the daemon has freed it. Counters, head and tree go on then,
+ * they never begin anew.
+ */
 struct jem_ring_thread {
 	/* written by the thread */
 	uint64_t head; /* bytes ever put into the ring; release after the record */
@@ -209,9 +217,9 @@ struct jem_ring_cell {
 enum jem_plan_state {
 	JEM_PLAN_OFF = 1, /* record nothing, count nothing */
 	JEM_PLAN_COMPLETE =
-		2,           /* every open module is planned: a site that is not here is excluded */
-	JEM_PLAN_VALUES = 4, /* run the plans */
-	JEM_PLAN_PATCH = 8,  /* excluded sites may be patched out */
+		2, /* modules_seen, looked at just before, are planned: a site not here is excluded */
+	JEM_PLAN_VALUES = 4,       /* run the plans */
+	JEM_PLAN_PATCH = 8,        /* excluded sites may be patched out */
 	JEM_PLAN_PROFILE_OFF = 16, /* no edges */
 };
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clock: ticks of the rings. The time-stamp counter where it is invariant, else CLOCK_MONOTONIC.
+ *
+ * Neither rdtscp nor a fence: they cost as much again, and what they order is a few nanoseconds.
+ */
+#ifndef JEM_TRACER_PRELOAD_CLOCK_H
+#define JEM_TRACER_PRELOAD_CLOCK_H
+
+#include "tracer/preload/state.h"
+
+/* Nanoseconds of CLOCK_MONOTONIC, by the vDSO where it is there. */
+uint64_t jem_clock_mono_ns(void);
+
+/* Chooses the clock of this process and notes one instant on both. */
+void jem_clock_start(void);
+
+static inline uint64_t jem_ticks_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline uint64_t jem_ticks(void)
+{
+	return likely(jem_state.is_tsc) ? jem_ticks_tsc() : jem_clock_mono_ns();
+}
+
+#endif

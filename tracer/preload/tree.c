@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tracer/preload/tree.h"
+
+enum {
+	PROBES_MAX = 16,
+};
+
+static uint32_t hash(uint32_t function, uint32_t parent)
+{
+	uint64_t key = (uint64_t)parent << 32 | function;
+
+	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 40);
+}
+
+/* The node, made when it is not there and `may_make`; 0: neither. */
+static uint32_t search(struct jem_thread *self, uint32_t function, uint32_t parent, bool may_make)
+{
+	uint32_t at = hash(function, parent);
+	uint32_t most = parent == JEM_EDGE_ELSEWHERE ? self->edge_mask + 1 : PROBES_MAX;
+
+	for (uint32_t i = 0; i < most; i++, at++) {
+		struct jem_ring_edge *edge = &self->edges[at & self->edge_mask];
+		uint32_t found = __atomic_load_n(&edge->function, __ATOMIC_RELAXED);
+
+		if (found == function && edge->parent == parent)
+			return (at & self->edge_mask) + 1;
+		if (found)
+			continue;
+		if (!may_make)
+			return 0;
+		self->edges_used++;
+		edge->parent = parent;
+		edge->min = UINT64_MAX;
+		/* Pairs with the reader, which takes the function first. */
+		__atomic_store_n(&edge->function, function, __ATOMIC_RELEASE);
+		return (at & self->edge_mask) + 1;
+	}
+	return 0;
+}
+
+JEM_SELDOM uint32_t jem_tree_find(struct jem_thread *self, uint32_t function, uint32_t parent)
+{
+	uint32_t most = self->edge_mask + 1;
+	bool is_full = self->edges_used >= most / 8 * 7;
+	const struct jem_ring_edge *last = &self->edges[self->last_child[parent]];
+	uint32_t node;
+
+	if (is_full && last->function == function && last->parent == JEM_EDGE_ELSEWHERE)
+		return self->last_child[parent] + 1;
+	node = search(self, function, parent, !is_full);
+	if (!node)
+		node = search(self, function, JEM_EDGE_ELSEWHERE, self->edges_used < most);
+	if (node)
+		self->last_child[parent] = node - 1;
+	else
+		jem_count(&self->slot->edges_lost);
+	return node;
+}
+
+JEM_SELDOM void jem_tree_call_elsewhere(struct jem_thread *self, uint32_t function)
+{
+	uint32_t most = self->edge_mask + 1;
+	uint32_t node = search(self, function, JEM_EDGE_ELSEWHERE, self->edges_used < most);
+
+	if (node)
+		jem_count(&self->edges[node - 1].calls);
+	else
+		jem_count(&self->slot->edges_lost);
+}
