@@ -37,3 +37,22 @@ EXTRA_DIST += %D%/metrics.py
 .PHONY: bench-metrics
 bench-metrics: $(BENCH_METRICS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/metrics.py
+BENCHES += %D%/guards
+%C%_guards_SOURCES = %D%/guards.c
+%C%_guards_LDADD = libvalues.a
+# The cost of traced calls; runs the two programs beside it.
+BENCH_CALLS = %D%/calls %D%/calls_target %D%/calls_plain
+EXTRA_PROGRAMS += %D%/calls
+CLEANFILES += $(BENCH_CALLS)
+EXTRA_DIST += %D%/calls_target.c
+%C%_calls_SOURCES = %D%/calls.c tests/unit/tracee.c tests/unit/tracee.h
+%C%_calls_LDADD = libcheck.a -lpthread
+# Not by automake's rules: the level of optimisation is not the builder's choice here.
+CALLS_TARGET = $(CC) -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-inline -Wl,-z,now -pthread
+%D%/calls_target: %D%/calls_target.c
+	$(AM_V_CCLD)$(CALLS_TARGET) -finstrument-functions -o $@ $(srcdir)/%D%/calls_target.c
+%D%/calls_plain: %D%/calls_target.c
+	$(AM_V_CCLD)$(CALLS_TARGET) -o $@ $(srcdir)/%D%/calls_target.c
+.PHONY: bench-calls
+bench-calls: $(BENCH_CALLS) libjemtrace.so
+	@top_builddir='$(abs_top_builddir)' %D%/calls

@@ -81,3 +81,8 @@ FUZZ_TESTS += %D%/fuzz_receiver
 # tools
 
 check_PROGRAMS += $(FUZZ_TESTS)
+
+# tracer
+FUZZ_TESTS += %D%/fuzz_machine
+%C%_fuzz_machine_SOURCES = %D%/fuzz_machine.c
+%C%_fuzz_machine_LDADD = $(FUZZ_MAIN) libvalues.a

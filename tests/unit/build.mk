@@ -204,4 +204,43 @@ UNIT_TESTS += %D%/test_job_prmon
 
 # tools
 
+
+
+# tracer, the part inside the job
+UNIT_TESTS += %D%/test_machine %D%/test_guard
+%C%_test_machine_SOURCES = %D%/test_machine.c
+%C%_test_machine_LDADD = libcheck.a libvalues.a
+%C%_test_guard_SOURCES = %D%/test_guard.c
+%C%_test_guard_LDADD = libcheck.a libvalues.a -lpthread
+
+# tracer/preload: programs with hooks at several levels, which automake's rules cannot build
+UNIT_TESTS += %D%/test_preload %D%/test_preload_life
+TRACED = %D%/traced_gcc_O0 %D%/traced_gcc_O2 %D%/traced_plug.so %D%/traced_throw
+PRELOAD_DEFINES =
+if HAVE_CLANG
+TRACED += %D%/traced_clang_O0 %D%/traced_clang_O2
+PRELOAD_DEFINES += -DHAVE_CLANG
+endif
+%C%_test_preload_SOURCES = %D%/test_preload.c %D%/tracee.c %D%/tracee.h
+%C%_test_preload_CPPFLAGS = $(AM_CPPFLAGS) $(PRELOAD_DEFINES)
+%C%_test_preload_LDADD = libcheck.a
+EXTRA_%C%_test_preload_DEPENDENCIES = $(TRACED) libjemtrace.so
+%C%_test_preload_life_SOURCES = %D%/test_preload_life.c %D%/tracee.c %D%/tracee.h
+%C%_test_preload_life_LDADD = libcheck.a
+EXTRA_%C%_test_preload_life_DEPENDENCIES = $(TRACED) libjemtrace.so
+EXTRA_DIST += %D%/traced.c %D%/traced_plug.c %D%/traced_throw.cc
+CLEANFILES += $(TRACED)
+TRACED_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -finstrument-functions -pthread
+%D%/traced_gcc_O0: %D%/traced.c
+	$(AM_V_CCLD)$(CC) $(TRACED_FLAGS) -O0 -o $@ $(srcdir)/%D%/traced.c
+%D%/traced_gcc_O2: %D%/traced.c
+	$(AM_V_CCLD)$(CC) $(TRACED_FLAGS) -O2 -o $@ $(srcdir)/%D%/traced.c
+%D%/traced_clang_O0: %D%/traced.c
+	$(AM_V_CCLD)$(CLANG) $(TRACED_FLAGS) -O0 -Wno-everything -o $@ $(srcdir)/%D%/traced.c
+%D%/traced_clang_O2: %D%/traced.c
+	$(AM_V_CCLD)$(CLANG) $(TRACED_FLAGS) -O2 -Wno-everything -o $@ $(srcdir)/%D%/traced.c
+%D%/traced_plug.so: %D%/traced_plug.c
+	$(AM_V_CCLD)$(CC) $(TRACED_FLAGS) -O0 -shared -fPIC -o $@ $(srcdir)/%D%/traced_plug.c
+%D%/traced_throw: %D%/traced_throw.cc
+	$(AM_V_CXXLD)$(CXX) -g -O0 -finstrument-functions -o $@ $(srcdir)/%D%/traced_throw.cc
 check_PROGRAMS += $(UNIT_TESTS)
