@@ -19,3 +19,50 @@ libsymbols_a_SOURCES = \
 	%D%/value_slot.c \
 	%D%/value_struct.c \
 	%D%/value_text.c
+
+noinst_LIBRARIES += libdebugdata.a
+libdebugdata_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+libdebugdata_a_SOURCES = \
+	%D%/abi.c \
+	%D%/cfi.c \
+	%D%/code.c %D%/compile.h \
+	%D%/containers.c \
+	%D%/debug.c %D%/debug.h \
+	%D%/debug_file.c %D%/debug_file.h \
+	%D%/expression.c %D%/expression_internal.h \
+	%D%/expression_math.c \
+	%D%/flow.c %D%/flow.h \
+	%D%/flow_node.c %D%/flow_internal.h \
+	%D%/follow.c \
+	%D%/image_file.c %D%/image_file.h \
+	%D%/index.c %D%/index.h \
+	%D%/index_internal.h %D%/index_walk.c \
+	%D%/lines.c %D%/lines.h \
+	%D%/location.c \
+	%D%/plan.c %D%/plan.h \
+	%D%/prologue.c \
+	%D%/returns.c \
+	%D%/scopes.c %D%/scopes.h \
+	%D%/sites.c %D%/sites.h \
+	%D%/slots.c \
+	%D%/strings.c %D%/strings.h \
+	%D%/symtab.c %D%/symtab.h \
+	%D%/types.c %D%/types.h \
+	%D%/types_internal.h \
+	%D%/types_members.c \
+	%D%/types_name.c \
+	%D%/types_shape.c \
+	%D%/variables.c \
+	%D%/writer.c %D%/writer.h \
+	%D%/writer_internal.h \
+	%D%/writer_plans.c \
+	%D%/writer_tables.c \
+	%D%/x86_decode.c %D%/x86_decode.h \
+	%D%/x86_internal.h %D%/x86_sse.c \
+	%D%/x86_length.c %D%/x86_length.h
+DEBUGDATA_LIBS = libdebugdata.a libsymbols.a libcommon.a $(LIBDW_LIBS) $(ZLIB_LIBS)
+
+pkglibexec_PROGRAMS += jem-symbols
+jem_symbols_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+jem_symbols_SOURCES = %D%/main.c %D%/dump.c %D%/dump.h
+jem_symbols_LDADD = $(DEBUGDATA_LIBS)

@@ -31,6 +31,16 @@ int jem_debug_open(struct jem_debug *ret, int fd, const char *path, const char *
 		   struct jem_err *err);
 void jem_debug_close(struct jem_debug *debug);
 
+/* The ELF file that the debug data is in; NULL without any. */
+Elf *jem_debug_dwarf_elf(const struct jem_debug *debug);
+
+/* A second view of the debug data, whose caches go with dwarf_end; NULL without memory. */
+Dwarf *jem_debug_dwarf_again(const struct jem_debug *debug);
+
+/* Executable segment `number`, from 0; false beyond the last one. */
+bool jem_debug_segment(const struct jem_debug *debug, size_t number, uint64_t *address,
+		       uint64_t *bytes);
+
 /* The bytes of an executable segment from `address` on, NULL if there are none. */
 const uint8_t *jem_debug_code(const struct jem_debug *debug, uint64_t address, size_t *left);
 

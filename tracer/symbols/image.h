@@ -10,7 +10,10 @@
  *            followed without further checks; it never writes
  *
  * Addresses are those of the ELF file; the process's are bias more. Strings are offsets into the
- * string section, NUL-terminated, 0 is "". Index 0 of functions, types and slots is "none".
+ * string section, NUL-terminated, 0 is "". Index 0 of functions and types is "none".
+ *
+ * The writer may put a later, fuller image behind an earlier one: sections come in any order, with gaps, and
+ * the file may be longer than `file_bytes`.
  */
 #ifndef JEM_TRACER_SYMBOLS_IMAGE_H
 #define JEM_TRACER_SYMBOLS_IMAGE_H

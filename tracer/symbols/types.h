@@ -8,17 +8,13 @@
 #ifndef JEM_TRACER_SYMBOLS_TYPES_H
 #define JEM_TRACER_SYMBOLS_TYPES_H
 
+#include "common/buf.h"
 #include "tracer/symbols/image.h"
+#include "tracer/symbols/strings.h"
 
 #include <elfutils/libdw.h>
 
 struct jem_types;
-
-/* The strings of the image being written; equal texts share one place. */
-struct jem_strings;
-int jem_strings_create(struct jem_strings **ret);
-void jem_strings_destroy(struct jem_strings *strings);
-uint32_t jem_strings_add(struct jem_strings *strings, const char *text); /* 0 without memory */
 
 /* How a value of a standard type is walked: what is to be compiled, and where. */
 enum jem_shape_kind {
@@ -71,5 +67,18 @@ uint32_t jem_types_of(struct jem_types *types, Dwarf_Die *die);
 const struct jem_image_type *jem_types_get(struct jem_types *types, uint32_t id);
 const struct jem_image_member *jem_types_members(struct jem_types *types, uint32_t id);
 struct jem_strings *jem_types_strings(struct jem_types *types);
+
+/* The qualified names that types are called by; owned by `types`. */
+struct jem_scopes *jem_types_scopes(struct jem_types *types);
+
+/* `int ns::f(int, const T &) const` of a function called `name`; without its return type if so asked. */
+void jem_types_signature(struct jem_types *types, Dwarf_Die *function, const char *name,
+			 bool has_return, struct jem_buf *out);
+
+/* Into the image: all types and members, in place. Those that nobody asked for are incomplete. */
+size_t jem_types_count(const struct jem_types *types);
+size_t jem_types_member_count(const struct jem_types *types);
+void jem_types_copy(struct jem_types *types, struct jem_image_type *types_out,
+		    struct jem_image_member *members_out);
 
 #endif

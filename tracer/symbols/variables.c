@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The arguments and locals of a scope, as DWARF lists them, into slots. */
+#include "tracer/symbols/compile.h"
+
+#include <dwarf.h>
+#include <errno.h>
+
+#define NESTING_MAX 32
+
+static unsigned decl_line(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word line = 0;
+
+	dwarf_formudata(dwarf_attr_integrate(die, DW_AT_decl_line, &attr), &line);
+	return (unsigned)line;
+}
+
+void jem_variables_slot(struct jem_compiler *c, unsigned role, const char *name, uint32_t type,
+			unsigned line, const struct jem_place *place)
+{
+	struct jem_types *types = c->request->types;
+	struct jem_image_slot slot = { .name = jem_strings_add(jem_types_strings(types),
+							       name ? name : ""),
+				       .type = type,
+				       .role = (uint8_t)role,
+				       .line = line,
+				       .entry = place->entry };
+
+	slot.size = jem_types_get(types, type)->size;
+	int at = jem_slot_add(c, &slot);
+
+	if (at < 0)
+		return;
+	jem_slot_emit(c, at, place);
+	/* what is declared after the call has no value yet: its pointers lead anywhere */
+	if (!c->plan->slots[at].missing && !(c->call_line && line > c->call_line))
+		jem_follow_add(c, at, type, place);
+}
+
+/* --- arguments ---------------------------------------------------------------------------------- */
+
+static bool is_flag(Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute attr;
+	bool is = false;
+
+	return dwarf_formflag(dwarf_attr_integrate(die, name, &attr), &is) == 0 && is;
+}
+
+/* gcc lists one in abstract constructors and destructors that no instance takes. */
+static bool is_phantom(Dwarf_Die *die)
+{
+	const char *name = dwarf_diename(die);
+
+	return name && name[0] == '_' && name[1] == '_' && is_flag(die, DW_AT_artificial);
+}
+
+static unsigned add_parameters(Dwarf_Die *scope, struct jem_argument *list, unsigned count,
+			       bool is_concrete)
+{
+	Dwarf_Die child;
+
+	if (dwarf_child(scope, &child) != 0)
+		return count;
+	do {
+		int tag = dwarf_tag(&child);
+
+		if (tag == DW_TAG_GNU_formal_parameter_pack)
+			count = add_parameters(&child, list, count, is_concrete);
+		if (tag != DW_TAG_formal_parameter || count >= JEM_ARGUMENTS_MAX ||
+		    (!is_concrete && is_phantom(&child)))
+			continue;
+		list[count++] = (struct jem_argument){ .die = child, .is_concrete = is_concrete };
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return count;
+}
+
+static bool origin_of(Dwarf_Die *die, Dwarf_Die *ret)
+{
+	Dwarf_Attribute attr;
+
+	return dwarf_formref_die(dwarf_attr(die, DW_AT_abstract_origin, &attr), ret) != NULL;
+}
+
+/*
+ * The abstract instance has them all, in order; of each the concrete one is taken where it is there. What
+ * only the concrete instance has goes behind.
+ */
+static unsigned merge_concrete(struct jem_argument *list, unsigned count, Dwarf_Die *scope)
+{
+	struct jem_argument concrete[JEM_ARGUMENTS_MAX];
+	unsigned found = add_parameters(scope, concrete, 0, true);
+
+	for (unsigned i = 0; i < found; i++) {
+		Dwarf_Die origin;
+		unsigned k = count;
+
+		if (origin_of(&concrete[i].die, &origin))
+			for (k = 0; k < count && list[k].die.addr != origin.addr; k++)
+				;
+		if (k < count)
+			list[k] = concrete[i];
+		else if (count < JEM_ARGUMENTS_MAX)
+			list[count++] = concrete[i];
+	}
+	return count;
+}
+
+unsigned jem_variables_arguments(struct jem_compiler *c, Dwarf_Die *scope,
+				 struct jem_argument arguments[JEM_ARGUMENTS_MAX])
+{
+	struct jem_types *types = c->request->types;
+	Dwarf_Die origin;
+	unsigned count;
+
+	if (origin_of(scope, &origin))
+		count = merge_concrete(arguments, add_parameters(&origin, arguments, 0, false),
+				       scope);
+	else
+		count = add_parameters(scope, arguments, 0, true);
+	for (unsigned i = 0; i < count; i++) {
+		arguments[i].type = jem_types_of(types, &arguments[i].die);
+		arguments[i].size = jem_types_get(types, arguments[i].type)->size;
+	}
+	return count;
+}
+
+/* The arguments of the function whose frame it is, once. */
+static void know_physical(struct jem_compiler *c)
+{
+	if (!c->has_arguments)
+		c->argument_count = jem_variables_arguments(c, c->request->physical, c->arguments);
+	c->has_arguments = true;
+}
+
+/* Which argument the register brought: the one that its location list says was there at entry. */
+static bool argument_of(struct jem_compiler *c, unsigned reg, uint32_t *ret)
+{
+	Dwarf_Addr entry;
+
+	know_physical(c);
+	if (dwarf_entrypc(c->request->physical, &entry) != 0)
+		return false;
+	for (unsigned i = 0; i < c->argument_count; i++) {
+		Dwarf_Attribute attr;
+		Dwarf_Op *ops;
+		size_t count;
+
+		if (!c->arguments[i].is_concrete ||
+		    !dwarf_attr(&c->arguments[i].die, DW_AT_location, &attr) ||
+		    dwarf_getlocation_addr(&attr, entry, &ops, &count, 1) != 1)
+			continue;
+		if (count == 1 && ops[0].atom == DW_OP_reg0 + reg) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The decoder takes the value from the enter record, which has it by the argument's place. */
+static void name_entry(struct jem_compiler *c, struct jem_place *place)
+{
+	uint32_t index;
+
+	if (place->kind != JEM_PLACE_MISSING || place->missing != JEM_MISSING_ENTRY_VALUE)
+		return;
+	/* at the enter hook itself there is no earlier record: what the prologue has lost is lost */
+	if ((c->request->kind == JEM_PLAN_ENTER &&
+	     c->request->scope->addr == c->request->physical->addr) ||
+	    !argument_of(c, place->entry, &index)) {
+		place->missing = JEM_MISSING_OPTIMISED_OUT;
+		place->entry = 0;
+		return;
+	}
+	place->entry = index;
+	if (c->request->scope->addr != c->request->physical->addr)
+		place->entry |= JEM_SLOT_ENTRY_OF_FRAME;
+}
+
+static int find(struct jem_compiler *c, Dwarf_Die *die, uint32_t size, struct jem_place *ret)
+{
+	c->is_cleared = false;
+	c->frame_read_count = 0;
+	return jem_location_find(c, die, size, ret);
+}
+
+/* At the enter hook of the function itself the code knows better than DWARF in two cases. */
+static void ask_prologue(struct jem_compiler *c, unsigned index, struct jem_place *place)
+{
+	struct jem_place other;
+	Dwarf_Die die = c->arguments[index].die;
+	enum jem_class classes[2];
+	bool is_missing = place->kind == JEM_PLACE_MISSING;
+	bool is_stale = !is_missing && jem_prologue_is_stale(c, place, c->arguments[index].size);
+
+	if (!is_stale &&
+	    !(is_missing && place->missing == JEM_MISSING_OPTIMISED_OUT &&
+	      is_flag(c->request->physical, DW_AT_external) && jem_prologue_is_global(c)))
+		return;
+	jem_abi_classify(c->request->types, &die, c->arguments[index].type, classes);
+	if (is_stale && classes[0] == JEM_CLASS_NONE)
+		return; /* an empty class: nothing is stored ever */
+	jem_prologue_argument(c, c->arguments, c->argument_count, index, &other);
+	if (other.kind != JEM_PLACE_MISSING || is_stale)
+		*place = other;
+}
+
+static int compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned role)
+{
+	const struct jem_plan_request *r = c->request;
+	bool is_physical = scope->addr == r->physical->addr;
+	struct jem_argument own[JEM_ARGUMENTS_MAX], *list = own;
+	unsigned count;
+	int rc = 0;
+
+	if (is_physical) {
+		know_physical(c);
+		list = c->arguments;
+		count = c->argument_count;
+	} else {
+		count = jem_variables_arguments(c, scope, own);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t mark = jem_code_mark(c);
+		struct jem_place place = { .kind = JEM_PLACE_MISSING,
+					   .missing = JEM_MISSING_OPTIMISED_OUT };
+
+		if (list[i].is_concrete && find(c, &list[i].die, list[i].size, &place) < 0) {
+			rc = -EBADMSG;
+			place.kind = JEM_PLACE_MISSING;
+			place.missing = JEM_MISSING_UNSUPPORTED;
+		}
+		if (is_physical && r->kind == JEM_PLAN_ENTER && r->scope->addr == scope->addr)
+			ask_prologue(c, i, &place);
+		name_entry(c, &place);
+		jem_variables_slot(c, role, dwarf_diename(&list[i].die), list[i].type,
+				   decl_line(&list[i].die), &place);
+		jem_code_release(c, mark);
+	}
+	return rc;
+}
+
+/* --- locals ------------------------------------------------------------------------------------- */
+
+static int compile_local(struct jem_compiler *c, Dwarf_Die *die, unsigned role)
+{
+	struct jem_place place;
+	uint32_t mark = jem_code_mark(c);
+	uint32_t type;
+	int rc;
+
+	/* what the compiler made up has no meaning to a person; declarations stand elsewhere */
+	if (is_flag(die, DW_AT_artificial) || is_flag(die, DW_AT_declaration))
+		return 0;
+	type = jem_types_of(c->request->types, die);
+	rc = find(c, die, jem_types_get(c->request->types, type)->size, &place);
+	if (rc < 0) {
+		place.kind = JEM_PLACE_MISSING;
+		place.missing = JEM_MISSING_UNSUPPORTED;
+	}
+	name_entry(c, &place);
+	jem_variables_slot(c, role, dwarf_diename(die), type, decl_line(die), &place);
+	jem_code_release(c, mark);
+	return rc;
+}
+
+/* A block without addresses is part of what is around it (as gdb has it). */
+static bool is_open(struct jem_compiler *c, Dwarf_Die *block)
+{
+	return dwarf_haspc(block, c->pc) > 0 ||
+	       (!dwarf_hasattr(block, DW_AT_low_pc) && !dwarf_hasattr(block, DW_AT_ranges));
+}
+
+static int compile_locals(struct jem_compiler *c, Dwarf_Die *scope, unsigned role, unsigned nesting)
+{
+	Dwarf_Die child;
+	int rc = 0;
+
+	if (nesting > NESTING_MAX || dwarf_child(scope, &child) != 0)
+		return 0;
+	do {
+		int tag = dwarf_tag(&child);
+		int here = 0;
+
+		if (tag == DW_TAG_variable)
+			here = compile_local(c, &child, role);
+		else if (tag == DW_TAG_lexical_block && is_open(c, &child))
+			here = compile_locals(c, &child, role, nesting + 1);
+		if (here < 0)
+			rc = here;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return rc;
+}
+
+int jem_variables_compile(struct jem_compiler *c, Dwarf_Die *scope, unsigned argument_role,
+			  unsigned local_role)
+{
+	int rc = argument_role ? compile_arguments(c, scope, argument_role) : 0;
+	int locals = local_role ? compile_locals(c, scope, local_role, 0) : 0;
+
+	return rc < 0 ? rc : locals;
+}
