@@ -103,3 +103,9 @@ dist_check_SCRIPTS += $(calls_tests)
 preload_tests = %D%/test_preload_symbols.py
 FLOW_TESTS += $(preload_tests)
 dist_check_SCRIPTS += $(preload_tests)
+
+# the plan compiler, beside gdb
+EXTRA_DIST += %D%/plans/compare.py %D%/plans/image.py %D%/plans/subject.c %D%/plans/subject.cc
+plan_tests = %D%/test_plans.py
+FLOW_TESTS += $(plan_tests)
+dist_check_SCRIPTS += $(plan_tests)

@@ -51,6 +51,12 @@ FUZZ_TESTS += %D%/fuzz_amqp_broker
 %C%_fuzz_amqp_broker_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PROTON_CFLAGS)
 %C%_fuzz_amqp_broker_LDADD = $(FUZZ_MAIN) $(BROKER_CLIENT_LIBS)
 
+# tracer
+FUZZ_TESTS += %D%/fuzz_symbols
+%C%_fuzz_symbols_SOURCES = %D%/fuzz_symbols.c
+%C%_fuzz_symbols_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+%C%_fuzz_symbols_LDADD = $(FUZZ_MAIN) $(DEBUGDATA_LIBS)
+
 # daemon
 FUZZ_TESTS += %D%/fuzz_proc %D%/fuzz_threshold
 %C%_fuzz_proc_SOURCES = %D%/fuzz_proc.c
@@ -86,3 +92,9 @@ check_PROGRAMS += $(FUZZ_TESTS)
 FUZZ_TESTS += %D%/fuzz_machine
 %C%_fuzz_machine_SOURCES = %D%/fuzz_machine.c
 %C%_fuzz_machine_LDADD = $(FUZZ_MAIN) libvalues.a
+FUZZ_TESTS += %D%/fuzz_code %D%/fuzz_expression
+%C%_fuzz_code_SOURCES = %D%/fuzz_code.c
+%C%_fuzz_code_LDADD = $(FUZZ_MAIN) $(DEBUGDATA_LIBS)
+%C%_fuzz_expression_SOURCES = %D%/fuzz_expression.c
+%C%_fuzz_expression_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+%C%_fuzz_expression_LDADD = $(FUZZ_MAIN) $(DEBUGDATA_LIBS)

@@ -62,6 +62,17 @@ PLAN_BENCH = %D%/plan_bench.c %D%/plan_bench.h $(IMAGE_MAKER)
 %C%_test_value_bounds_SOURCES = %D%/test_value_bounds.c %D%/value_bench.c %D%/value_bench.h \
 	$(IMAGE_MAKER)
 %C%_test_value_bounds_LDADD = $(SYMBOLS_LIBS)
+# tracer
+UNIT_TESTS += %D%/test_symbols_patterns %D%/test_symbols_sites %D%/test_symbols_types
+EXTRA_DIST += %D%/traced/calls.c %D%/traced/types.cc
+%C%_test_symbols_patterns_SOURCES = %D%/test_symbols_patterns.c
+%C%_test_symbols_patterns_LDADD = libcheck.a libsymbols.a libcommon.a
+%C%_test_symbols_sites_SOURCES = %D%/test_symbols_sites.c %D%/symbols.c %D%/symbols.h
+%C%_test_symbols_sites_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+%C%_test_symbols_sites_LDADD = libcheck.a $(DEBUGDATA_LIBS)
+%C%_test_symbols_types_SOURCES = %D%/test_symbols_types.c %D%/symbols.c %D%/symbols.h
+%C%_test_symbols_types_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+%C%_test_symbols_types_LDADD = libcheck.a $(DEBUGDATA_LIBS)
 
 # daemon
 UNIT_TESTS += %D%/test_sources
@@ -244,3 +255,8 @@ TRACED_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -finstrument-functions -pthread
 %D%/traced_throw: %D%/traced_throw.cc
 	$(AM_V_CXXLD)$(CXX) -g -O0 -finstrument-functions -o $@ $(srcdir)/%D%/traced_throw.cc
 check_PROGRAMS += $(UNIT_TESTS)
+
+# tracer
+UNIT_TESTS += %D%/test_flow
+%C%_test_flow_SOURCES = %D%/test_flow.c
+%C%_test_flow_LDADD = libcheck.a $(DEBUGDATA_LIBS)
