@@ -56,3 +56,4 @@ CALLS_TARGET = $(CC) -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-inline -Wl,-z,now -pth
 .PHONY: bench-calls
 bench-calls: $(BENCH_CALLS) libjemtrace.so
 	@top_builddir='$(abs_top_builddir)' %D%/calls
+EXTRA_DIST += %D%/plans.py
