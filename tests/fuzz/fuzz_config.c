@@ -22,7 +22,7 @@ static void on_fault(void *arg, const char *line)
 
 static double scale_of(enum jem_option_type type)
 {
-	return type == JEM_TYPE_SECONDS ? 1e9 : 1;
+	return type == JEM_SETTING_SECONDS ? 1e9 : 1;
 }
 
 static void check_values(const struct jem_config *config)
@@ -31,12 +31,12 @@ static void check_values(const struct jem_config *config)
 		const struct jem_option_info *info = &jem_options[i];
 		double number = (double)jem_config_u64(config, (enum jem_option)i);
 
-		if ((info->type == JEM_TYPE_COUNT || info->type == JEM_TYPE_SECONDS ||
-		     info->type == JEM_TYPE_BYTES) &&
+		if ((info->type == JEM_SETTING_COUNT || info->type == JEM_SETTING_SECONDS ||
+		     info->type == JEM_SETTING_BYTES) &&
 		    (number < info->min * scale_of(info->type) ||
 		     number > info->max * scale_of(info->type)))
 			abort();
-		if (info->type == JEM_TYPE_LIST &&
+		if (info->type == JEM_SETTING_LIST &&
 		    (double)jem_config_list_size(config, (enum jem_option)i) > info->max)
 			abort();
 	}
