@@ -34,6 +34,7 @@ libreport_a_SOURCES = \
 	%D%/page/page.h \
 	%D%/page/parts.c %D%/page/parts.h \
 	%D%/page/sha256.c %D%/page/sha256.h \
+	%D%/page/tables.c %D%/page/tables.h \
 	%D%/series.def
 REPORT_LIBS = libreport.a libcommon.a $(FREETYPE_LIBS) $(ZLIB_LIBS) -lm
 EXTRA_DIST += %D%/page/page.h

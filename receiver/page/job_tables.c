@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "receiver/graph/axis.h"
 #include "receiver/page/parts.h"
+#include "receiver/page/tables.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -10,50 +11,6 @@
 enum {
 	PROCESSES_SHOWN = 40
 };
-
-static void begin_section(struct jem_html *html, const char *id, const char *title)
-{
-	html_open(html, "section");
-	html_attr(html, "id", id);
-	html_text_in(html, "h2", title);
-}
-
-/* A table that scrolls by itself where the screen is too narrow, with its head open in a row. */
-static void begin_table(struct jem_html *html, const char *label)
-{
-	html_open(html, "div");
-	html_class(html, "scroll card");
-	html_attr(html, "role", "region");
-	html_attr(html, "aria-label", label);
-	html_attr(html, "tabindex", "0");
-	html_open(html, "table");
-	html_open(html, "thead");
-	html_open(html, "tr");
-}
-
-static void put_head(struct jem_html *html, const char *class, const char *text)
-{
-	html_open(html, "th");
-	html_attr(html, "scope", "col");
-	if (class)
-		html_attr(html, "class", class);
-	jem_html_text(html, text);
-	jem_html_close(html);
-}
-
-static void begin_rows(struct jem_html *html)
-{
-	jem_html_close(html); /* tr */
-	jem_html_close(html); /* thead */
-	html_open(html, "tbody");
-}
-
-static void end_table(struct jem_html *html)
-{
-	jem_html_close(html); /* tbody */
-	jem_html_close(html); /* table */
-	jem_html_close(html); /* div */
-}
 
 static void put_number(struct jem_html *html, const char *class, enum jem_unit unit, double value)
 {
@@ -139,7 +96,7 @@ void jem_job_lines(struct jem_html *html, const struct jem_job_model *model)
 	char all[32];
 	size_t count = 0;
 
-	begin_section(html, "log", "Last lines");
+	jem_section_begin(html, "log", "Last lines");
 	while (jem_model_line(model, count))
 		count++;
 	if (!count) {
@@ -157,13 +114,13 @@ void jem_job_lines(struct jem_html *html, const struct jem_job_model *model)
 	html_open(html, "table");
 	html_open(html, "thead");
 	html_open(html, "tr");
-	put_head(html, NULL, "Time (UTC)");
-	put_head(html, NULL, "File");
-	put_head(html, NULL, "Line");
-	begin_rows(html);
+	jem_table_head(html, NULL, "Time (UTC)");
+	jem_table_head(html, NULL, "File");
+	jem_table_head(html, NULL, "Line");
+	jem_table_rows(html);
 	for (size_t i = 0; i < count; i++)
 		put_line(html, jem_model_line(model, i));
-	end_table(html);
+	jem_table_end(html);
 	jem_part_count(count, kept, sizeof(kept));
 	jem_part_count(model->line_count, all, sizeof(all));
 	html_open(html, "p");
@@ -222,12 +179,12 @@ static void put_process_head(struct jem_html *html, const struct jem_job_model *
 		{ "n minor", "Written" }, { "minor", "Last seen" },
 	};
 
-	put_head(html, "n", "PID");
-	put_head(html, NULL, "Name");
+	jem_table_head(html, "n", "PID");
+	jem_table_head(html, NULL, "Name");
 	if (model->node_count > 1)
-		put_head(html, NULL, "Node");
+		jem_table_head(html, NULL, "Node");
 	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-		put_head(html, heads[i][0], heads[i][1]);
+		jem_table_head(html, heads[i][0], heads[i][1]);
 }
 
 void jem_job_processes(struct jem_html *html, const struct jem_job_model *model)
@@ -237,7 +194,7 @@ void jem_job_processes(struct jem_html *html, const struct jem_job_model *model)
 	uint64_t others = 0;
 	size_t count = 0;
 
-	begin_section(html, "processes", "Processes");
+	jem_section_begin(html, "processes", "Processes");
 	for (size_t i = 0; list && i < model->node_count; i++) {
 		others += model->nodes[i]->processes_forgotten;
 		for (size_t k = 0; k < model->nodes[i]->process_count; k++)
@@ -250,12 +207,12 @@ void jem_job_processes(struct jem_html *html, const struct jem_job_model *model)
 		return;
 	}
 	qsort(list, count, sizeof(*list), by_cpu);
-	begin_table(html, "Processes");
+	jem_table_begin(html, "Processes");
 	put_process_head(html, model);
-	begin_rows(html);
+	jem_table_rows(html);
 	for (size_t i = 0; i < count && i < PROCESSES_SHOWN; i++)
 		put_process(html, model, &list[i]);
-	end_table(html);
+	jem_table_end(html);
 	others += count > PROCESSES_SHOWN ? count - PROCESSES_SHOWN : 0;
 	html_open(html, "p");
 	html_class(html, "note");
@@ -323,7 +280,7 @@ void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 	uint64_t records = 0;
 	char number[32];
 
-	begin_section(html, "delivery", "Delivery");
+	jem_section_begin(html, "delivery", "Delivery");
 	for (size_t i = 0; i < model->stream_count; i++)
 		records += model->streams[i].records;
 	jem_part_count(lost ? lost : records, number, sizeof(number));
@@ -338,13 +295,13 @@ void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 			       number, model->stream_count);
 	jem_html_close(html);
 	if (model->stream_count) {
-		begin_table(html, "Streams");
+		jem_table_begin(html, "Streams");
 		for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-			put_head(html, heads[i][0], heads[i][1]);
-		begin_rows(html);
+			jem_table_head(html, heads[i][0], heads[i][1]);
+		jem_table_rows(html);
 		for (size_t i = 0; i < model->stream_count; i++)
 			put_stream(html, &model->streams[i]);
-		end_table(html);
+		jem_table_end(html);
 	}
 	if (model->malformed)
 		jem_html_textf(html, "%" PRIu64 " records were not as their kind promises.",
@@ -373,16 +330,16 @@ static void begin_fold(struct jem_html *html, const char *id, const char *title,
 
 static void end_fold(struct jem_html *html)
 {
-	end_table(html);      /* up to the scrolling div */
+	jem_table_end(html);  /* up to the scrolling div */
 	jem_html_close(html); /* details */
 }
 
 static void put_fields(struct jem_html *html, const struct jem_job_model *model)
 {
 	begin_fold(html, "environment", "Environment", model->field_count);
-	put_head(html, NULL, "Name");
-	put_head(html, NULL, "Value");
-	begin_rows(html);
+	jem_table_head(html, NULL, "Name");
+	jem_table_head(html, NULL, "Value");
+	jem_table_rows(html);
 	for (size_t i = 0; i < model->field_count; i++) {
 		html_open(html, "tr");
 		html_cell(html, "td", "any", model->fields[i].name);
@@ -398,10 +355,10 @@ static void put_fields(struct jem_html *html, const struct jem_job_model *model)
 static void put_notes(struct jem_html *html, const struct jem_job_model *model)
 {
 	begin_fold(html, "observed", "What is observed, and what is not", model->note_count);
-	put_head(html, NULL, "What");
-	put_head(html, NULL, "How well");
-	put_head(html, NULL, "In words");
-	begin_rows(html);
+	jem_table_head(html, NULL, "What");
+	jem_table_head(html, NULL, "How well");
+	jem_table_head(html, NULL, "In words");
+	jem_table_rows(html);
 	for (size_t i = 0; i < model->note_count; i++) {
 		const struct jem_model_note *note = &model->notes[i];
 
@@ -466,13 +423,13 @@ static void put_metrics(struct jem_html *html, const struct jem_model_node *node
 	snprintf(title, sizeof(title), "All metrics%s%s", has_several ? " of " : "",
 		 has_several ? node->name : "");
 	begin_fold(html, id, title, node->metric_count);
-	put_head(html, NULL, "Of");
-	put_head(html, NULL, "Metric");
-	put_head(html, "n", "Last");
-	put_head(html, "n minor", "Lowest");
-	put_head(html, "n", "Highest");
-	put_head(html, "minor", "Meaning");
-	begin_rows(html);
+	jem_table_head(html, NULL, "Of");
+	jem_table_head(html, NULL, "Metric");
+	jem_table_head(html, "n", "Last");
+	jem_table_head(html, "n minor", "Lowest");
+	jem_table_head(html, "n", "Highest");
+	jem_table_head(html, "minor", "Meaning");
+	jem_table_rows(html);
 	for (size_t k = 0; k < node->metric_count; k++)
 		put_metric(html, &node->metrics[k]);
 	end_fold(html);
@@ -480,7 +437,7 @@ static void put_metrics(struct jem_html *html, const struct jem_model_node *node
 
 void jem_job_folds(struct jem_html *html, const struct jem_job_model *model)
 {
-	begin_section(html, "more", "Environment and details");
+	jem_section_begin(html, "more", "Environment and details");
 	html_open(html, "div");
 	html_class(html, "folds");
 	if (model->field_count)
