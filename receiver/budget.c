@@ -2,8 +2,8 @@
 /*
  * The bound on a recording's folder: report.max_bytes, and a twentieth of what would be free without
  * it. Whole segments go, in this order and the oldest first: calls, scheduling, records of
- * processes, script lines, log lines, profiles, summaries, samples, alerts, status; job.log's and
- * metrics.csv's once they take more than their share. Every segment takes a small part of the bound,
+ * processes, script lines, log lines, profiles, summaries, samples, alerts, status; job.log's,
+ * calls.log's and metrics.csv's once they take more than their share. Every segment takes a small part of the bound,
  * so that little goes at a time.
  *
  * Bound: at the end of every pass the sizes of all files in the folder together are within it, less
@@ -38,6 +38,7 @@ enum {
 	FLOOR_PART = 4, /* of the bound is for data, whatever the drawings take */
 	LOG_PART = 4,
 	CSV_PART = 8,
+	CALLS_PART = 8,
 	DATA_SEGMENTS = 64, /* a segment takes such a part of the bound */
 	TEXT_SEGMENTS = 16,
 	DATA_SEGMENT_MIN = 16 << 10,
@@ -77,6 +78,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 static uint64_t known_bytes(const struct jem_recording *recording)
 {
 	uint64_t bytes = recording->parts.file.size + jem_data_file_bytes(&recording->log.file) +
+			 jem_data_file_bytes(&recording->calls.file) +
 			 jem_data_file_bytes(&recording->csv.file) + recording->prmon.file.size;
 
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
@@ -126,6 +128,8 @@ static void size_segments(struct jem_recording *recording)
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
 		recording->files[kind].segment_bytes = data;
 	recording->log.file.segment_bytes = recording->csv.segment_bytes = text;
+	/* Made from calls, which have the smallest segments, too. */
+	recording->calls.file.segment_bytes = least(text, DATA_SEGMENT_MAX);
 	recording->prmon.max_bytes = text;
 	recording->parts.max_bytes = least(text * 2, JEM_PARTS_BYTES);
 	recording->log.waiting_bytes = least(text, JEM_LOG_WAITING);
@@ -335,16 +339,20 @@ static bool make_room(struct jem_recording *recording, unsigned *thinned, uint64
 {
 	struct jem_data_file *log = &recording->log.file;
 	struct jem_data_file *csv = &recording->csv.file;
+	struct jem_data_file *calls = &recording->calls.file;
 
 	if (jem_data_file_bytes(log) > recording->bound_bytes / LOG_PART &&
 	    drop_text(recording, log, "job.log"))
+		return true;
+	if (jem_data_file_bytes(calls) > recording->bound_bytes / CALLS_PART &&
+	    drop_text(recording, calls, "calls.log"))
 		return true;
 	if (jem_data_file_bytes(csv) > recording->bound_bytes / CSV_PART &&
 	    drop_text(recording, csv, "metrics.csv"))
 		return true;
 	return remove_finished(recording, thinned, now_ms) ||
-	       drop_text(recording, log, "job.log") || drop_text(recording, csv, "metrics.csv") ||
-	       remove_current(recording, now_ms);
+	       drop_text(recording, calls, "calls.log") || drop_text(recording, log, "job.log") ||
+	       drop_text(recording, csv, "metrics.csv") || remove_current(recording, now_ms);
 }
 
 /* What is left out for its own bound, told once each time. */

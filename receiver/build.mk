@@ -4,6 +4,16 @@ noinst_LIBRARIES += libreport.a
 libreport_a_CPPFLAGS = $(AM_CPPFLAGS) $(FREETYPE_CFLAGS) -DJEM_FONT_FILE='"$(FONT_FILE)"' \
 	-DJEM_PAGE_DIR='"$(srcdir)/receiver/page"'
 libreport_a_SOURCES = \
+	%D%/calls/call.c %D%/calls/call.h \
+	%D%/calls/call_chart.c %D%/calls/call_chart.h \
+	%D%/calls/call_text.c %D%/calls/call_text.h \
+	%D%/calls/flame.c %D%/calls/flame.h \
+	%D%/calls/hue.c %D%/calls/hue.h \
+	%D%/calls/name_table.c %D%/calls/name_table.h \
+	%D%/calls/job_profile.c %D%/calls/job_profile.h \
+	%D%/calls/recent.c %D%/calls/recent.h \
+	%D%/calls/call_tree.c %D%/calls/call_tree.h \
+	%D%/calls/value_text.c %D%/calls/value_text.h \
 	%D%/graph/axis.c %D%/graph/axis.h \
 	%D%/graph/canvas.c %D%/graph/canvas.h \
 	%D%/graph/deflate.c %D%/graph/deflate.h \
@@ -24,10 +34,12 @@ libreport_a_SOURCES = \
 	%D%/model.c %D%/model.h %D%/model_internal.h \
 	%D%/model_metric.c \
 	%D%/model_status.c \
+	%D%/page/call_files.c \
 	%D%/page/file.c %D%/page/file.h \
-	%D%/page/graph_files.c \
+	%D%/page/graph_files.c %D%/page/graph_files.h \
 	%D%/page/html.c %D%/page/html.h \
 	%D%/page/index_page.c \
+	%D%/page/job_calls.c \
 	%D%/page/job_page.c \
 	%D%/page/job_tables.c \
 	%D%/page/job_top.c \
@@ -35,6 +47,7 @@ libreport_a_SOURCES = \
 	%D%/page/parts.c %D%/page/parts.h \
 	%D%/page/sha256.c %D%/page/sha256.h \
 	%D%/page/tables.c %D%/page/tables.h \
+	%D%/record_text.c %D%/record_text.h \
 	%D%/series.def
 REPORT_LIBS = libreport.a libcommon.a $(FREETYPE_LIBS) $(ZLIB_LIBS) -lm
 EXTRA_DIST += %D%/page/page.h
@@ -42,7 +55,9 @@ EXTRA_DIST += %D%/page/page.h
 noinst_LIBRARIES += libreceiver.a
 libreceiver_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(ZSTD_CFLAGS)
 libreceiver_a_SOURCES = \
+	%D%/batches.c %D%/batches.h \
 	%D%/budget.c \
+	%D%/calls/calls_log.c %D%/calls/calls_log.h \
 	%D%/cut_back.c \
 	%D%/data_file.c %D%/data_file.h \
 	%D%/data_line.c %D%/data_line.h \
@@ -58,7 +73,6 @@ libreceiver_a_SOURCES = \
 	%D%/pack_work.c %D%/packer.c %D%/packer.h \
 	%D%/parts.c %D%/parts.h \
 	%D%/receiver.c %D%/receiver.h \
-	%D%/record_text.c %D%/record_text.h \
 	%D%/recording.c %D%/recording.h %D%/recording_internal.h \
 	%D%/recording_write.c \
 	%D%/recover.c \
@@ -69,7 +83,8 @@ libreceiver_a_SOURCES = \
 RECEIVER_LIBS = libreceiver.a $(REPORT_LIBS) $(UV_LIBS) $(ZSTD_LIBS)
 
 # The compiler does not see what the assembler takes in.
-REPORT_ASSETS = %D%/page/page.css %D%/page/job_page.js %D%/page/index_page.js
+REPORT_ASSETS = %D%/page/page.css %D%/page/job_page.js %D%/page/index_page.js \
+	%D%/page/flame.js
 EXTRA_DIST += $(REPORT_ASSETS)
 %D%/graph/libreport_a-png.$(OBJEXT): $(FONT_FILE) Makefile
 %D%/page/libreport_a-parts.$(OBJEXT): $(REPORT_ASSETS)

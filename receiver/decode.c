@@ -65,6 +65,7 @@ static int decode_body(struct jem_decoder *decoder, struct jem_received *ret, st
 					       &ret->records, err);
 	} else if (body->len && (unsigned char)body->data[0] >> 5 == CBOR_MAP) {
 		encoding = JEM_ENCODING_CBOR;
+		ret->columns = &decoder->columns;
 		status = jem_columns_decode(&decoder->columns, body->data, body->len, &ret->head,
 					    err);
 	} else {

@@ -24,6 +24,7 @@ struct jem_received {
 	struct jem_head head;
 	/* Of a JSON kind; NULL: it is columns. */
 	const struct jem_json_doc *doc;
+	const struct jem_columns *columns; /* of a CBOR kind, else NULL */
 	uint32_t records;
 	struct jem_slice body; /* unpacked */
 	struct jem_slice

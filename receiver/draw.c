@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "receiver/batches.h"
 #include "receiver/page/page.h"
 #include "receiver/recording_internal.h"
 #include "receiver/replay.h"
@@ -15,7 +16,28 @@ enum {
 	COST_FACTOR = 500, /* drawing takes 0.2 % of a core at most */
 	HREF_MAX = 3 * (JEM_NAME_MAX + 1) + 16,
 	REPLAY_BYTES_MAX = 48 << 20, /* on disk, of each kind: half a second of reading */
+	CALLS_PART = 8, /* calls are smaller on disk, and there is more to do for each */
 };
+
+static int replay_calls(struct jem_job_model *model, int data, uint64_t keep_bytes)
+{
+	auto_batches struct jem_batches *batches = NULL;
+	const struct jem_columns *columns;
+	const struct jem_head *head;
+	struct jem_call_rows rows;
+	int status = jem_batches_open(data, JEM_KIND_call, keep_bytes, &batches);
+
+	jem_call_rows_init(&rows);
+	while (status == 0 && (status = jem_batches_next(batches, &columns, &head)) > 0) {
+		jem_call_rows_begin(&rows, columns, head);
+		jem_recent_add(&model->recent, &rows, 0);
+		model->records += head->n;
+		model->by_kind[JEM_KIND_call] += head->n;
+		status = 0;
+	}
+	jem_call_rows_deinit(&rows);
+	return status;
+}
 
 int jem_model_replay(struct jem_job_model *model, const struct jem_streams *streams, int data,
 		     uint64_t keep_bytes)
@@ -34,12 +56,15 @@ int jem_model_replay(struct jem_job_model *model, const struct jem_streams *stre
 		const struct jem_stream *stream =
 			jem_streams_find(streams, record.at.epoch, record.kind);
 
-		if (jem_json_read(&doc, record.line, record.len, NULL) == 0)
-			jem_model_feed(model, stream ? stream->node : "", record.kind,
-				       record.at.t_us * 1000, &doc, 0);
+		if (jem_json_read(&doc, record.line, record.len, NULL) < 0)
+			continue;
+		jem_model_feed(model, stream ? stream->node : "", record.kind,
+			       record.at.t_us * 1000, &doc, 0);
+		if (record.kind == JEM_KIND_profile)
+			jem_job_profile_add(&model->profile, record.at.epoch, &doc, 0);
 	}
 	jem_json_doc_deinit(&doc);
-	return status;
+	return status < 0 ? status : replay_calls(model, data, keep_bytes / CALLS_PART);
 }
 
 void jem_model_note_streams(struct jem_job_model *model, const struct jem_streams *streams)
@@ -117,6 +142,8 @@ static int draw(struct jem_recording *recording, bool is_last)
 
 	if (status == 0 && (common->files & JEM_FILE_GRAPHS))
 		status = jem_graphs_write(recording->model, formats, recording->folder);
+	if (status >= 0 && (common->files & JEM_FILE_CALLS))
+		status = jem_job_profile_csv(recording->model, recording->folder);
 	if (status >= 0 && (common->files & JEM_FILE_PAGE))
 		status = jem_page_write_job(recording->model, &options, recording->folder);
 	return status;

@@ -38,6 +38,8 @@ int jem_model_create(struct jem_job_model **ret)
 	if (!model)
 		return -ENOMEM;
 	jem_buf_init(&model->scratch, 0);
+	jem_job_profile_init(&model->profile);
+	jem_recent_init(&model->recent);
 	model->pid = model->exit_code = model->signal = -1;
 	model->wall_s = model->cpu_user_s = model->cpu_system_s = -1;
 	model->peak_rss_bytes = model->memory_limit_bytes = -1;
@@ -106,6 +108,8 @@ void jem_model_destroy(struct jem_job_model *model)
 	free(model->folder);
 	free(model->degraded);
 	free(model->streams);
+	jem_job_profile_deinit(&model->profile);
+	jem_recent_deinit(&model->recent);
 	jem_buf_deinit(&model->scratch);
 	free(model);
 }

@@ -16,6 +16,8 @@
 #include "common/batch.h"
 #include "common/json_reader.h"
 #include "common/metric.h"
+#include "receiver/calls/job_profile.h"
+#include "receiver/calls/recent.h"
 #include "receiver/graph/axis.h"
 #include "receiver/graph/series.h"
 
@@ -215,6 +217,10 @@ struct jem_job_model {
 
 	struct jem_model_stream *streams; /* owned */
 	size_t stream_count;
+
+	/* Of kinds profile and call, fed by jem_job_profile_add and jem_recent_add; bounds are their own. */
+	struct jem_job_profile profile;
+	struct jem_recent recent;
 
 	struct jem_buf scratch; /* for texts on their way */
 	uint64_t records;       /* fed, of every kind */

@@ -418,7 +418,8 @@ struct jem_receiver_stats jem_receiver_stats(const struct jem_receiver *receiver
 
 static unsigned files_of(const struct jem_config *config, struct jem_err *err)
 {
-	static const char *const names[] = { "log", "data", "metrics", "prmon", "graphs", "page" };
+	static const char *const names[] = { "log",    "data", "metrics", "prmon",
+					     "graphs", "page", "calls" };
 	size_t count = jem_config_list_size(config, JEM_OPTION_receiver_files);
 	unsigned files = 0;
 
@@ -431,7 +432,7 @@ static unsigned files_of(const struct jem_config *config, struct jem_err *err)
 		if (n == sizeof(names) / sizeof(*names)) {
 			jem_err_set(err, -EINVAL,
 				    "receiver.files: there is no '%.40s'; log, data, metrics, "
-				    "prmon, graphs and page are",
+				    "prmon, graphs, page and calls are",
 				    name);
 			return 0;
 		}

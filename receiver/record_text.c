@@ -2,6 +2,7 @@
 #include "receiver/record_text.h"
 
 #include "common/utf8.h"
+#include "receiver/calls/call_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -329,6 +330,18 @@ static void put_script(const struct writer *w)
 	put_others(w, w->record, told);
 }
 
+/* As in calls.log. */
+static void put_call(const struct writer *w)
+{
+	struct jem_buf scratch;
+	struct jem_call call;
+
+	jem_buf_init(&scratch, 0);
+	if (jem_call_read_json(w->doc, w->record, &scratch, &call))
+		jem_call_write(w->buf, &call);
+	jem_buf_deinit(&scratch);
+}
+
 static void put_any(const struct writer *w)
 {
 	static const char *const told[] = { ALWAYS, NULL };
@@ -339,7 +352,7 @@ static void put_any(const struct writer *w)
 static void (*const writers[JEM_KIND_COUNT])(const struct writer *) = {
 	[JEM_KIND_status] = put_status, [JEM_KIND_log] = put_log,
 	[JEM_KIND_alert] = put_alert,   [JEM_KIND_metric] = put_metric,
-	[JEM_KIND_script] = put_script,
+	[JEM_KIND_script] = put_script, [JEM_KIND_call] = put_call,
 };
 
 static void cut(struct jem_buf *buf, size_t start, size_t width, bool is_colored)

@@ -49,6 +49,7 @@ void jem_recording_suspend(struct jem_recording *recording)
 		jem_data_file_suspend(&recording->files[kind]);
 	jem_data_file_suspend(&recording->parts.file);
 	jem_data_file_suspend(&recording->log.file);
+	jem_data_file_suspend(&recording->calls.file);
 	jem_data_file_suspend(&recording->csv.file);
 	jem_data_file_suspend(&recording->prmon.file);
 	if (recording->data >= 0)
@@ -69,6 +70,8 @@ static void init_files(struct jem_recording *recording)
 		jem_data_file_init_kind(&recording->files[kind], (enum jem_kind)kind, packer);
 	jem_parts_init(&recording->parts);
 	jem_job_log_init(&recording->log, packer);
+	jem_calls_log_init(&recording->calls, packer);
+	jem_call_rows_init(&recording->rows);
 	jem_metrics_csv_init(&recording->csv, packer);
 	jem_job_prmon_init(&recording->prmon);
 }
@@ -91,7 +94,7 @@ int jem_recording_open(struct jem_recording_common *common, const struct jem_ide
 					      : strerror(-status));
 	else
 		status = jem_recording_recover(recording, err);
-	if (status == 0 && (common->files & (JEM_FILE_GRAPHS | JEM_FILE_PAGE)))
+	if (status == 0 && (common->files & (JEM_FILE_GRAPHS | JEM_FILE_PAGE | JEM_FILE_CALLS)))
 		status = jem_recording_make_model(recording);
 	if (status < 0) {
 		jem_recording_close(recording);
@@ -123,6 +126,8 @@ void jem_recording_close(struct jem_recording *recording)
 	release_all(recording, &recording->noted);
 	jem_parts_deinit(&recording->parts);
 	jem_job_log_deinit(&recording->log);
+	jem_calls_log_deinit(&recording->calls);
+	jem_call_rows_deinit(&recording->rows);
 	jem_metrics_csv_deinit(&recording->csv);
 	jem_job_prmon_deinit(&recording->prmon);
 	jem_streams_deinit(&recording->streams);
@@ -194,11 +199,13 @@ void jem_recording_derive_prmon(struct jem_recording *recording, enum jem_kind k
 		jem_job_prmon_add(&recording->prmon, kind, t_us, doc, record);
 }
 
-void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, const char *node,
+void jem_recording_derive(struct jem_recording *recording, const struct jem_stream *stream,
 			  uint64_t t_us, const struct jem_json_doc *doc, uint32_t record,
 			  uint64_t now_ms)
 {
 	unsigned files = recording->common->files;
+	enum jem_kind kind = stream->kind;
+	const char *node = stream->node;
 
 	if (files & JEM_FILE_LOG)
 		jem_job_log_add(&recording->log, kind, t_us, recording->has_nodes ? node : "", doc,
@@ -208,6 +215,23 @@ void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, c
 	jem_recording_derive_prmon(recording, kind, node, t_us, doc, record);
 	if (recording->model)
 		jem_model_feed(recording->model, node, kind, t_us * 1000, doc, record);
+	if (recording->model && kind == JEM_KIND_profile)
+		jem_job_profile_add(&recording->model->profile, stream->epoch, doc, record);
+}
+
+void jem_recording_derive_calls(struct jem_recording *recording, const struct jem_head *head,
+				const struct jem_columns *columns, uint64_t skip)
+{
+	if (recording->common->files & JEM_FILE_CALLS) {
+		jem_call_rows_begin(&recording->rows, columns, head);
+		jem_calls_log_add(&recording->calls, head, &recording->rows, skip);
+	}
+	if (recording->model) {
+		jem_call_rows_begin(&recording->rows, columns, head);
+		jem_recent_add(&recording->model->recent, &recording->rows, skip);
+		recording->model->records += head->n - skip;
+		recording->model->by_kind[head->kind] += head->n - skip;
+	}
 }
 
 struct batch {
@@ -238,8 +262,8 @@ static bool take_record(struct jem_recording *recording, struct jem_stream *stre
 		jem_data_writer_add(&batch->writer, &recording->files[head->kind].pending, i, dt_ns,
 				    text, len);
 	stream->records++;
-	jem_recording_derive(recording, head->kind, head->source.names.node,
-			     head->t0_us + dt_ns / 1000, batch->doc, record, batch->now_ms);
+	jem_recording_derive(recording, stream, head->t0_us + dt_ns / 1000, batch->doc, record,
+			     batch->now_ms);
 	return has_data;
 }
 
@@ -261,7 +285,7 @@ static uint64_t take_records(struct jem_recording *recording, struct jem_stream 
 
 /* A batch of columns is stored as one, in a frame of its own: how many records are in it. */
 static uint64_t take_columns(struct jem_recording *recording, struct jem_stream *stream,
-			     const struct jem_received *received)
+			     const struct jem_received *received, uint64_t skip)
 {
 	const struct jem_head *head = &received->head;
 	const struct jem_slice *body = &received->body;
@@ -269,6 +293,8 @@ static uint64_t take_columns(struct jem_recording *recording, struct jem_stream 
 	struct jem_buf *pending = &recording->files[head->kind].pending;
 
 	stream->records += head->n;
+	if (head->kind == JEM_KIND_call)
+		jem_recording_derive_calls(recording, head, received->columns, skip);
 	if (!head->n || !(recording->common->files & JEM_FILE_DATA))
 		return 0;
 	if (frame->len)
@@ -317,7 +343,8 @@ int jem_recording_accept(struct jem_recording *recording, const struct jem_recei
 		note_names(recording, entry.stream, &head->source);
 		entry.lines = received->doc ? take_records(recording, entry.stream, &batch,
 							   received->records, entry.mark.skip)
-					    : take_columns(recording, entry.stream, received);
+					    : take_columns(recording, entry.stream, received,
+							   entry.mark.skip);
 		recording->wants_checkpoint |= head->is_final;
 	}
 	recording->heard_ms = now_ms;

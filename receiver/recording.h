@@ -3,7 +3,7 @@
  * recording: one job's folder and all that goes into it (DESIGN section 7).
  *
  * Flow:      batch -> dedupe -> lines, parts, job.log, rows, model -> write -> checkpoint -> settle
- *            (columns are stored as they came, and nothing is derived from them)
+ *            (columns are stored as they came; calls become lines of calls.log and the model's)
  * Thread:    loop thread
  * Ownership: owns its files, streams and model; `common` is borrowed and outlives it
  * Bounds:    JEM_STREAMS_MAX streams; the folder's size, see budget.c
@@ -15,6 +15,7 @@
 #ifndef JEM_RECEIVER_RECORDING_H
 #define JEM_RECEIVER_RECORDING_H
 
+#include "receiver/calls/calls_log.h"
 #include "receiver/decode.h"
 #include "receiver/index.h"
 #include "receiver/job_log.h"
@@ -40,7 +41,8 @@ enum {
 	JEM_FILE_PRMON = 8,
 	JEM_FILE_GRAPHS = 16,
 	JEM_FILE_PAGE = 32,
-	JEM_FILE_ALL = 63,
+	JEM_FILE_CALLS = 64, /* calls.log and profile.csv */
+	JEM_FILE_ALL = 127,
 };
 
 /* What all recordings of a receiver share. */
@@ -95,6 +97,8 @@ struct jem_recording {
 	struct jem_data_file files[JEM_KIND_COUNT];
 	struct jem_parts parts;
 	struct jem_job_log log;
+	struct jem_calls_log calls;
+	struct jem_call_rows rows; /* of the batch of calls that is being taken */
 	struct jem_metrics_csv csv;
 	struct jem_job_prmon prmon;  /* of the node `node` */
 	struct jem_job_model *model; /* owned */

@@ -35,10 +35,17 @@ int jem_recording_make_model(struct jem_recording *recording);
 /* Keeps the folder within its bound (budget.c). As jem_recording_save, and calls it. */
 void jem_recording_keep_budget(struct jem_recording *recording, uint64_t now_ms);
 
-/* Tells a record to what is derived from it: job.log, metrics.csv, prmon's files, model. */
-void jem_recording_derive(struct jem_recording *recording, enum jem_kind kind, const char *node,
+/*
+ * Tells a record to what is derived from it: job.log, metrics.csv, prmon's files, model. `stream` is
+ * its own.
+ */
+void jem_recording_derive(struct jem_recording *recording, const struct jem_stream *stream,
 			  uint64_t t_us, const struct jem_json_doc *doc, uint32_t record,
 			  uint64_t now_ms);
+
+/* The same of a batch of calls, from row `skip` on: calls.log. */
+void jem_recording_derive_calls(struct jem_recording *recording, const struct jem_head *head,
+				const struct jem_columns *columns, uint64_t skip);
 
 /* The same for prmon's files alone. */
 void jem_recording_derive_prmon(struct jem_recording *recording, enum jem_kind kind,

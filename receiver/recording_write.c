@@ -97,7 +97,7 @@ static void add_joined(struct jem_recording *recording, const struct jem_joined 
 				    text->data + doc->tokens[0].start,
 				    doc->tokens[0].end - doc->tokens[0].start);
 	stream->records++;
-	jem_recording_derive(recording, joined->kind, stream->node, joined->t_us, doc, 0, now_ms);
+	jem_recording_derive(recording, stream, joined->t_us, doc, 0, now_ms);
 }
 
 static void join_parts(struct jem_recording *recording, uint64_t now_ms)
@@ -193,13 +193,15 @@ static void note_parts(struct jem_recording *recording)
 		recording->parts_from[kind] = jem_data_file_place(&recording->files[kind]);
 }
 
-/* What is made from data/ and not settled by anything: job.log, metrics.csv, prmon.txt. */
+/* What is made from data/ and not settled by anything: job.log, calls.log, metrics.csv, prmon.txt. */
 static void write_derived(struct jem_recording *recording, bool is_all, uint64_t now_ms)
 {
 	unsigned files = recording->common->files;
 
 	if (files & JEM_FILE_LOG)
 		jem_job_log_emit(&recording->log, recording->folder, now_ms, false);
+	if (files & JEM_FILE_CALLS)
+		jem_calls_log_write(&recording->calls, recording->folder);
 	if (files & JEM_FILE_METRICS)
 		jem_metrics_csv_write(&recording->csv, recording->folder, is_all);
 	if (files & JEM_FILE_PRMON)
@@ -210,6 +212,7 @@ static void write_derived(struct jem_recording *recording, bool is_all, uint64_t
 static void write_crowded(struct jem_recording *recording, uint64_t now_ms)
 {
 	if (jem_job_log_is_crowded(&recording->log) ||
+	    recording->calls.file.pending.len > recording->common->write_bytes ||
 	    recording->csv.file.pending.len > recording->common->write_bytes ||
 	    recording->prmon.file.pending.len > recording->common->write_bytes)
 		write_derived(recording, false, now_ms);
@@ -265,6 +268,7 @@ int jem_recording_write(struct jem_recording *recording, uint64_t now_ms)
 		join_parts(recording, now_ms);
 	failed = write_kinds(recording, status, now_ms);
 	jem_job_log_commit(&recording->log, failed);
+	jem_calls_log_commit(&recording->calls, !(failed & 1u << JEM_KIND_call));
 	if (failed & 1u << JEM_KIND_metric)
 		jem_metrics_csv_drop(&recording->csv);
 	jem_job_prmon_commit(&recording->prmon, !(failed & 1u << JEM_KIND_metric));
@@ -316,6 +320,7 @@ static void fill_checkpoint(struct jem_recording *recording, struct jem_checkpoi
 	*ret = (struct jem_checkpoint){
 		.job_log = jem_data_file_place(&recording->log.file),
 		.job_log_us = recording->log.emitted_us,
+		.calls_log = jem_data_file_place(&recording->calls.file),
 		.metrics_csv = jem_data_file_place(&recording->csv.file),
 		.metric_thinned = recording->files[JEM_KIND_metric].thinned,
 		.prmon = jem_job_prmon_state(&recording->prmon),
@@ -403,7 +408,7 @@ void jem_recording_tick(struct jem_recording *recording, uint64_t now_ms)
 {
 	if (recording->failed_ms && now_ms - recording->failed_ms < JEM_RETRY_MS)
 		return;
-	if (!recording->is_changed && !recording->log.count)
+	if (!recording->is_changed && !recording->log.count && !recording->calls.file.pending.len)
 		return;
 	if (jem_recording_resume(recording) < 0)
 		return;

@@ -149,6 +149,20 @@ static void take_batch(struct recovery *recovery, const struct jem_head *head)
 	jem_stream_find_batch(stream, head);
 }
 
+/* Calls of such a batch are not in calls.log yet. */
+static int derive_calls(struct recovery *recovery, const struct jem_head *head)
+{
+	struct jem_recording *recording = recovery->recording;
+	struct jem_data_file *file = &recording->calls.file;
+
+	if (!(recording->common->files & JEM_FILE_CALLS))
+		return 0;
+	jem_recording_derive_calls(recording, head, &recovery->columns, 0);
+	if (file->pending.len < recording->common->write_bytes)
+		return 0;
+	return jem_calls_log_write(&recording->calls, recording->folder);
+}
+
 /* Reads what streams.json does not know of a segment of columns. */
 static int read_batches(struct recovery *recovery, enum jem_kind kind, uint32_t segment)
 {
@@ -173,7 +187,9 @@ static int read_batches(struct recovery *recovery, enum jem_kind kind, uint32_t 
 			take_batch(recovery, &head);
 		else if (status != -ENOMEM)
 			recovery->damaged++;
-		status = status == -ENOMEM ? status : 0;
+		if (status == 0 && head.kind == kind && kind == JEM_KIND_call)
+			status = derive_calls(recovery, &head);
+		status = status == -EBADMSG ? 0 : status;
 	}
 	if (status < 0)
 		return status;
@@ -253,6 +269,21 @@ static int recover_csv(struct recovery *recovery, bool has_checkpoint)
 	return status;
 }
 
+/* What stands behind the checkpoint is made again; without one all of it. */
+static int recover_calls(struct recovery *recovery, bool has_checkpoint)
+{
+	struct jem_recording *recording = recovery->recording;
+	struct jem_data_file *file = &recording->calls.file;
+	struct jem_data_place place = recovery->checkpoint.calls_log;
+	int status = jem_data_file_scan(file, recording->folder);
+
+	if (status < 0)
+		return status;
+	if (!has_checkpoint || place.segment < file->oldest)
+		place = (struct jem_data_place){ file->oldest, 0 };
+	return jem_data_file_cut_back(file, recording->folder, place);
+}
+
 static int recover_derived(struct recovery *recovery, bool has_checkpoint)
 {
 	struct jem_recording *recording = recovery->recording;
@@ -261,6 +292,8 @@ static int recover_derived(struct recovery *recovery, bool has_checkpoint)
 
 	if (status == 0)
 		status = recover_csv(recovery, has_checkpoint);
+	if (status == 0)
+		status = recover_calls(recovery, has_checkpoint);
 	if (status == 0)
 		status = jem_job_prmon_recover(&recording->prmon, &recovery->checkpoint.prmon,
 					       recording->folder);

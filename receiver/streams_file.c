@@ -192,6 +192,8 @@ static void put_checkpoint(struct jem_json *json, const struct jem_checkpoint *c
 	put_numbers(json, "metrics_csv",
 		    (uint64_t[]){ checkpoint->metrics_csv.segment, checkpoint->metrics_csv.bytes },
 		    2);
+	put_numbers(json, "calls_log",
+		    (uint64_t[]){ checkpoint->calls_log.segment, checkpoint->calls_log.bytes }, 2);
 	put_u64(json, "metric_thinned", checkpoint->metric_thinned);
 	if (checkpoint->prmon.prmon.samples || *checkpoint->prmon.hardware.model) {
 		jem_json_key(json, "prmon");
@@ -377,6 +379,8 @@ static void get_checkpoint(struct reader *reader, uint32_t object, struct jem_ch
 	ret->job_log_us = numbers[2];
 	get_numbers(reader, jem_json_member(&reader->doc, object, "metrics_csv"), numbers, 2);
 	ret->metrics_csv = (struct jem_data_place){ (uint32_t)numbers[0], numbers[1] };
+	get_numbers(reader, jem_json_member(&reader->doc, object, "calls_log"), numbers, 2);
+	ret->calls_log = (struct jem_data_place){ (uint32_t)numbers[0], numbers[1] };
 	ret->metric_thinned = (uint32_t)get_u64(reader, object, "metric_thinned");
 	jem_prmon_state_get(&reader->doc, jem_json_member(&reader->doc, object, "prmon"),
 			    &ret->prmon);

@@ -23,6 +23,7 @@ struct jem_checkpoint {
 	struct jem_data_place job_log;              /* job.log was written up to here */
 	uint64_t job_log_us;                        /* and up to this time of records */
 	struct jem_data_place metrics_csv;          /* as job_log */
+	struct jem_data_place calls_log;            /* the same */
 	uint32_t metric_thinned; /* segments below have no records of processes */
 	struct jem_prmon_state prmon;
 };

@@ -101,6 +101,9 @@ static int draw(const struct jem_recorded *recorded, const struct jem_job_model 
 				      recorded->folder);
 	int status = graphs < 0 ? graphs : make_prmon(recorded);
 
+	if (status == 0)
+		status = jem_job_profile_csv(model, recorded->folder);
+
 	/* The page links to the files that are there: it is the last. */
 	if (status == 0)
 		status = jem_page_write_job(model, &options, recorded->folder);

@@ -110,7 +110,9 @@ struct jem_canvas {
 };
 
 struct jem_svg_options {
-	bool is_inline; /* for a page that has the styles of jem_palette_css: no XML frame */
+	bool is_inline;     /* for a page that has the styles of jem_palette_css: no XML frame */
+	const char *script; /* of ours, for a file of its own; NULL: none. Without ]]> */
+	size_t script_len;
 };
 
 int jem_svg_create(struct jem_buf *out, const struct jem_svg_options *options,

@@ -149,8 +149,7 @@ bool jem_job_graph_has_data(const struct jem_job_model *model, size_t node, size
 	return false;
 }
 
-/* The time that all graphs of a job show. */
-static void get_span(const struct jem_job_model *model, double *from_s, double *to_s)
+void jem_job_span(const struct jem_job_model *model, double *from_s, double *to_s)
 {
 	uint64_t from = model->start_ns ? model->start_ns : model->first_ns;
 	uint64_t to = model->end_ns > from ? model->end_ns : model->last_ns;
@@ -286,7 +285,7 @@ void jem_job_graph_draw(struct jem_canvas *canvas, const struct jem_job_model *m
 	snprintf(subtitle, sizeof(subtitle), "%s on %s", jem_model_job_name(model),
 		 model->nodes[node]->name);
 	chart.subtitle = subtitle;
-	get_span(model, &chart.from_s, &chart.to_s);
+	jem_job_span(model, &chart.from_s, &chart.to_s);
 	chart.origin_s = chart.from_s;
 	add_curves(model->nodes[node], &graphs[i], &chart);
 	jem_timechart_draw(canvas, &chart, view->width, view->height);
@@ -319,7 +318,7 @@ void jem_job_timeline_draw(struct jem_canvas *canvas, const struct jem_job_model
 			.colour = colours[model->phases[i].state],
 			.label = jem_job_state_name(model->phases[i].state),
 		};
-	get_span(model, &timeline.from_s, &timeline.to_s);
+	jem_job_span(model, &timeline.from_s, &timeline.to_s);
 	timeline.origin_s = timeline.from_s;
 	jem_timeline_draw(canvas, &timeline, width);
 }

@@ -28,6 +28,9 @@ struct jem_graph_view {
 void jem_job_graph_draw(struct jem_canvas *canvas, const struct jem_job_model *model, size_t node,
 			size_t i, const struct jem_graph_view *view);
 
+/* The time that all graphs of a job show, wall clock. */
+void jem_job_span(const struct jem_job_model *model, double *from_s, double *to_s);
+
 /* Draws the timeline of states and marks, to stand above the graphs. */
 void jem_job_timeline_draw(struct jem_canvas *canvas, const struct jem_job_model *model,
 			   double width);

@@ -261,8 +261,18 @@ static void group_end(struct jem_canvas *canvas)
 
 static void finish(struct jem_canvas *canvas)
 {
-	if (canvas->pages)
-		jem_buf_add_str(out_of(canvas), "</g></svg>\n");
+	const struct jem_svg_options *options = &((struct svg *)canvas)->options;
+	struct jem_buf *out = out_of(canvas);
+
+	if (!canvas->pages)
+		return;
+	jem_buf_add_str(out, "</g>");
+	if (options->script && !options->is_inline) {
+		jem_buf_add_str(out, "<script><![CDATA[\n");
+		jem_buf_add(out, options->script, options->script_len);
+		jem_buf_add_str(out, "]]></script>\n");
+	}
+	jem_buf_add_str(out, "</svg>\n");
 }
 
 static void destroy(struct jem_canvas *canvas)

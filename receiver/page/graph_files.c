@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* graph_files: the files in graphs/. */
+#include "receiver/page/graph_files.h"
 #include "common/cleanup.h"
 #include "receiver/graph/job_graphs.h"
 #include "receiver/page/file.h"
@@ -79,6 +80,7 @@ static int write_sheets(const struct jem_job_model *model, int dirfd)
 		for (size_t i = 0; i < jem_job_graph_count(); i++)
 			if (jem_job_graph_has_data(model, node, i))
 				jem_job_graph_draw(canvas, model, node, i, &sheet);
+	jem_call_sheets_draw(canvas, model);
 	rc = jem_canvas_finish(canvas);
 	pages = canvas->pages;
 	jem_canvas_destroy(canvas);
@@ -109,6 +111,10 @@ int jem_graphs_write(const struct jem_job_model *model, unsigned formats, int di
 					return rc;
 				files++;
 			}
+	rc = jem_call_graphs_write(model, formats, graphs);
+	if (rc < 0)
+		return rc;
+	files += rc;
 	if (!(formats & JEM_GRAPH_PDF))
 		return files;
 	rc = write_sheets(model, graphs);

@@ -14,19 +14,21 @@
 static const struct jem_graph_view wide = { 900, 236, false };
 static const struct jem_graph_view narrow = { 360, 226, false };
 
-static void put_menu(struct jem_html *html)
+static void put_menu(struct jem_html *html, bool has_calls)
 {
 	static const char *const sections[][2] = {
-		{ "#alerts", "Alerts" },     { "#graphs", "Graphs" },
-		{ "#log", "Last lines" },    { "#processes", "Processes" },
-		{ "#delivery", "Delivery" }, { "#more", "Environment" },
-		{ "#files", "Files" },
+		{ "#alerts", "Alerts" },       { "#graphs", "Graphs" },
+		{ "#calls", "Calls" },         { "#log", "Last lines" },
+		{ "#processes", "Processes" }, { "#delivery", "Delivery" },
+		{ "#more", "Environment" },    { "#files", "Files" },
 	};
 
 	html_open(html, "nav");
 	html_class(html, "menu");
 	html_attr(html, "aria-label", "sections");
 	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		if (!has_calls && !strcmp(sections[i][0], "#calls"))
+			continue;
 		html_open(html, "a");
 		html_attr(html, "href", sections[i][0]);
 		jem_html_text(html, sections[i][1]);
@@ -220,10 +222,11 @@ int jem_job_page_make(const struct jem_job_model *model, const struct jem_page_o
 	snprintf(title, sizeof(title), "%s: %s", jem_model_job_name(model), standing.text);
 	jem_html_begin(&html, page, &head);
 	jem_job_top(&html, model, options, &standing);
-	put_menu(&html);
+	put_menu(&html, jem_job_has_calls(model));
 	html_open(&html, "main");
 	put_alerts(&html, model);
 	put_graphs(&html, model);
+	jem_job_calls(&html, model);
 	jem_job_lines(&html, model);
 	jem_job_processes(&html, model);
 	jem_job_delivery(&html, model);

@@ -197,7 +197,8 @@
 	addEventListener("pagehide", keep);
 	var renew = function () {
 		var selected = String(getSelection()).length > 0;
-		if (document.hidden || selected || is_reading || document.activeElement === search) {
+		if (document.hidden || selected || is_reading || root.dataset.flame ||
+			(document.activeElement && document.activeElement.type === "search")) {
 			setTimeout(renew, 1000);
 			return;
 		}

@@ -32,10 +32,13 @@ enum {
 
 /*
  * Writes `graphs/NAME.svg`, `.png` (one file per graph) and `graphs/graphs.pdf` (a page per graph)
- * in the job's folder, as asked by the mask; makes `graphs` if there is none. Graphs without a
+ * in the job's folder, flame and calls among them, as asked by the mask; makes `graphs` if there is none. Graphs without a
  * sample are left out. Returns how many files were written, or negative errno.
  */
 int jem_graphs_write(const struct jem_job_model *model, unsigned formats, int dirfd);
+
+/* Writes profile.csv where there is a profile. 0 or negative errno. */
+int jem_job_profile_csv(const struct jem_job_model *model, int dirfd);
 
 /* One line of the page of all jobs. Texts are borrowed for the call. */
 struct jem_index_entry {

@@ -9,6 +9,7 @@
 
 JEM_EMBED(jem_page_css, JEM_PAGE_DIR "/page.css");
 JEM_EMBED(jem_job_page_js, JEM_PAGE_DIR "/job_page.js");
+JEM_EMBED(jem_flame_js, JEM_PAGE_DIR "/flame.js");
 JEM_EMBED(jem_index_page_js, JEM_PAGE_DIR "/index_page.js");
 
 static void tell_end(struct jem_standing *standing, int exit_code, int signal)
@@ -118,16 +119,34 @@ void jem_part_count(uint64_t n, char *ret, size_t size)
 	ret[at] = '\0';
 }
 
-void jem_part_assets(struct jem_html_head *head, struct jem_buf *css, enum jem_script script)
+const char *jem_flame_script(size_t *len)
 {
-	jem_palette_css_page(css);
-	jem_buf_add(css, jem_page_css, (size_t)(jem_page_css_end - jem_page_css));
-	head->style = jem_buf_cstr(css);
-	head->style_len = css->len;
-	head->script = script == JEM_SCRIPT_JOB ? jem_job_page_js : jem_index_page_js;
-	head->script_len =
-		(size_t)((script == JEM_SCRIPT_JOB ? jem_job_page_js_end : jem_index_page_js_end) -
-			 head->script);
+	*len = (size_t)(jem_flame_js_end - jem_flame_js);
+	return jem_flame_js;
+}
+
+void jem_part_assets(struct jem_html_head *head, struct jem_buf *assets, enum jem_script script)
+{
+	size_t flame_len;
+	const char *flame = jem_flame_script(&flame_len);
+	size_t style_len;
+
+	jem_palette_css_page(assets);
+	jem_buf_add(assets, jem_page_css, (size_t)(jem_page_css_end - jem_page_css));
+	style_len = assets->len;
+	if (script == JEM_SCRIPT_INDEX) {
+		jem_buf_add(assets, jem_index_page_js,
+			    (size_t)(jem_index_page_js_end - jem_index_page_js));
+	} else {
+		/* First: the page's own ends early where it is not to be renewed. */
+		jem_buf_add(assets, flame, flame_len);
+		jem_buf_add(assets, jem_job_page_js,
+			    (size_t)(jem_job_page_js_end - jem_job_page_js));
+	}
+	head->style = jem_buf_cstr(assets);
+	head->style_len = assets->failed ? 0 : style_len;
+	head->script = head->style + head->style_len;
+	head->script_len = assets->failed ? 0 : assets->len - style_len;
 }
 
 const char *jem_severity_class(enum jem_severity severity)

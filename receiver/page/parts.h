@@ -33,8 +33,8 @@ void jem_part_clock(uint64_t t_ns, char *ret, size_t size);
 /* A number with commas between thousands. */
 void jem_part_count(uint64_t n, char *ret, size_t size);
 
-/* Fills style and script of the head; `css` (initialised) holds the style until the page is written. */
-void jem_part_assets(struct jem_html_head *head, struct jem_buf *css, enum jem_script script);
+/* Fills style and script of the head; `assets` (initialised) holds them until the page is written. */
+void jem_part_assets(struct jem_html_head *head, struct jem_buf *assets, enum jem_script script);
 
 /* Class of the colour of a severity: good, notice, warning, critical. */
 const char *jem_severity_class(enum jem_severity severity);
@@ -44,11 +44,17 @@ const char *jem_severity_name(enum jem_severity severity);
 int jem_job_page_make(const struct jem_job_model *model, const struct jem_page_options *options,
 		      int dirfd, struct jem_buf *page);
 
+/* The script that zooms and searches flame graphs, in an SVG file or a page. */
+const char *jem_flame_script(size_t *len);
+
 /* What a job is, how it stands, where it is now, and its numbers. */
 void jem_job_top(struct jem_html *html, const struct jem_job_model *model,
 		 const struct jem_page_options *options, const struct jem_standing *standing);
 
 /* The sections of a job's page that are tables, in its order. */
+void jem_job_calls(struct jem_html *html, const struct jem_job_model *model);
+/* Whether there are any: else the section is left out. */
+bool jem_job_has_calls(const struct jem_job_model *model);
 void jem_job_lines(struct jem_html *html, const struct jem_job_model *model);
 void jem_job_processes(struct jem_html *html, const struct jem_job_model *model);
 void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model);

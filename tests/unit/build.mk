@@ -213,6 +213,16 @@ UNIT_TESTS += %D%/test_job_prmon
 %C%_test_stream_SOURCES = %D%/test_stream.c
 %C%_test_stream_LDADD = libcheck.a libreceiver.a libcommon.a
 
+UNIT_TESTS += %D%/test_call_views %D%/test_calls_log %D%/test_job_profile
+%C%_test_calls_log_SOURCES = %D%/test_calls_log.c %D%/call_batch.c %D%/call_batch.h %D%/feeder.c \
+	%D%/feeder.h
+%C%_test_calls_log_LDADD = libcheck.a $(RECEIVER_LIBS)
+%C%_test_call_views_SOURCES = %D%/test_call_views.c %D%/call_batch.c %D%/call_batch.h %D%/fake_canvas.c \
+	%D%/fake_canvas.h
+%C%_test_call_views_LDADD = libcheck.a $(REPORT_LIBS)
+%C%_test_job_profile_SOURCES = %D%/test_job_profile.c %D%/fake_canvas.c %D%/fake_canvas.h
+%C%_test_job_profile_LDADD = libcheck.a $(REPORT_LIBS)
+
 # tools
 
 
