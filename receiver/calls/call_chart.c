@@ -18,8 +18,8 @@ static const double band_gap = 7;
 static const double title_height = 40;
 static const double axis_height = 20;
 static const double note_height = 16;
-static const double column_least = 2;
-static const double tooltip_from = 2.5; /* width from which a bar has a tooltip */
+static const double column_least = 3;
+static const double tooltip_from = 5; /* width from which a bar has a tooltip */
 static const float text_size = 11;
 
 struct chart {

@@ -66,9 +66,11 @@ static void put_name(const struct drawing *drawing, const char *name, double x, 
 
 	if (w < text_from)
 		return;
-	if (name[scope] == ':' && jem_canvas_text_width(drawing->canvas, name, &font) > w - 6)
+	/* Readers may have a wider font than any that is counted on. */
+	if (name[scope] == ':' &&
+	    jem_canvas_text_width(drawing->canvas, name, &font) > 0.92 * w - 6)
 		name += scope + 2;
-	jem_canvas_fit_text(drawing->canvas, name, w - 6, &font, text, sizeof(text));
+	jem_canvas_fit_text(drawing->canvas, name, 0.92 * w - 6, &font, text, sizeof(text));
 	jem_canvas_text(drawing->canvas, x + 3, y + row_height - 5.5, text, &font);
 }
 

@@ -6,15 +6,29 @@ enum {
 	TINTS = 4,
 };
 
+/* Arguments begin at a parenthesis, unless it is that of (anonymous namespace). */
+static bool begins_arguments(const char *at)
+{
+	return *at == '(' && strncmp(at, "(anonymous", 10) != 0;
+}
+
 size_t jem_call_scope(const char *function)
 {
-	size_t end = strcspn(function, "(<");
+	int depth = 0; /* of template arguments */
 	size_t len = 0;
+	size_t i;
 
-	for (size_t i = 0; i + 1 < end; i++)
-		if (function[i] == ':' && function[i + 1] == ':')
+	for (i = 0; function[i] && !(depth <= 0 && begins_arguments(function + i)); i++) {
+		if (!strncmp(function + i, "operator", 8)) /* may be one of < and > */
+			break;
+		if (function[i] == '<')
+			depth++;
+		else if (function[i] == '>')
+			depth--;
+		else if (depth <= 0 && function[i] == ':' && function[i + 1] == ':')
 			len = i;
-	return len ? len : end;
+	}
+	return len ? len : i;
 }
 
 static uint32_t hash(const char *text, size_t len)

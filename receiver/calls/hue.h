@@ -7,7 +7,7 @@
 
 struct jem_paint jem_call_paint(const char *function);
 
-/* Bytes of the name before its last :: outside of arguments; of a name without one all before them. */
+/* Bytes of the name before its last :: outside of arguments; without one, all before those. */
 size_t jem_call_scope(const char *function);
 
 #endif

@@ -27,11 +27,18 @@
 
 		// The name as far as it goes; without its scope where it does not fit.
 		var fit = function (name, width) {
-			var letters = Math.floor((width - 6) / 6.2);
+			var letters = Math.floor((width - 6) / 6.6);
 			if (letters < 3) return "";
 			if (name.length <= letters) return name;
-			var scope = name.search(/[(<]/) < 0 ? name : name.slice(0, name.search(/[(<]/));
-			var short = name.slice(scope.lastIndexOf("::") < 0 ? 0 : scope.lastIndexOf("::") + 2);
+			var depth = 0, from = 0;
+			for (var i = 0; i < name.length; i++) {
+				if (name.startsWith("operator", i)) break;
+				if (name[i] === "(" && depth <= 0 && !name.startsWith("(anonymous", i)) break;
+				if (name[i] === "<") depth++;
+				else if (name[i] === ">") depth--;
+				else if (depth <= 0 && name.startsWith("::", i)) from = i + 2;
+			}
+			var short = name.slice(from);
 			return short.length <= letters ? short : short.slice(0, letters - 1) + "\u2026";
 		};
 		var write = function (frame, x, width) {

@@ -154,9 +154,9 @@ static void put_function(struct jem_html *html, const struct jem_job_profile *pr
 	jem_html_close(html);
 	put_time(html, "n", times->self_ns);
 	snprintf(text, sizeof(text), "%.1f\u202f%%", 100 * part);
-	html_cell(html, "td", "n", text);
+	html_cell(html, "td", "n minor", text);
 	put_bar(html, part);
-	put_time(html, "n", times->total_ns);
+	put_time(html, "n minor", times->total_ns);
 	jem_part_count(times->calls, text, sizeof(text));
 	html_cell(html, "td", "n", text);
 	if (times->returns)
@@ -184,9 +184,9 @@ static void put_functions(struct jem_html *html, const struct jem_job_profile *p
 	jem_table_begin(html, "functions by time of their own");
 	jem_table_head(html, NULL, "Function");
 	jem_table_head(html, "n", "Self");
-	jem_table_head(html, "n", "of all");
+	jem_table_head(html, "n minor", "of all");
 	jem_table_head(html, "bar minor", "");
-	jem_table_head(html, "n", "Total");
+	jem_table_head(html, "n minor", "Total");
 	jem_table_head(html, "n", "Calls");
 	jem_table_head(html, "n minor", "Mean");
 	jem_table_head(html, "n minor", "Longest");

@@ -62,7 +62,8 @@ dist_check_SCRIPTS += $(log_tests)
 
 # receiver: a folder of a made-up job, for the tests of pages and for looking
 check_PROGRAMS += %D%/sample_report
-%C%_sample_report_SOURCES = %D%/sample_report.c
+%C%_sample_report_SOURCES = %D%/sample_report.c %D%/sample_calls.c %D%/sample_calls.h \
+	tests/unit/call_batch.c tests/unit/call_batch.h
 %C%_sample_report_LDADD = $(REPORT_LIBS)
 EXTRA_DIST += %D%/page.mjs %D%/package.json
 page_tests = %D%/test_graphs.py %D%/test_page.py

@@ -106,6 +106,33 @@ const acts = {
 		const shortest = await first(6);
 		return { all, one_user, failed, longest, shortest };
 	},
+	// Makes a frame as wide as the picture, finds frames, and goes back.
+	async flame(page) {
+		const frames = page.locator('.flame .plot:visible g[data-w]:visible');
+		const before = await frames.count();
+		const frame = page.locator('.flame .plot:visible g[data-n^="fit::Kalman::filter"]');
+		await frame.scrollIntoViewIfNeeded();
+		await frame.click();
+		const zoomed = await frames.count();
+		const width = await frame.evaluate((g) => g.querySelector('path').getBoundingClientRect().width /
+			g.closest('.plot').getBoundingClientRect().width);
+		await page.locator('#flame-search').fill('kalman');
+		const found = await page.evaluate(() => [...document.querySelectorAll('.flame .plot')]
+			.filter((plot) => plot.checkVisibility())
+			.flatMap((plot) => [...plot.querySelectorAll('g[data-w]')])
+			.filter((g) => g.style.opacity === '').length);
+		await page.locator('#flame-reset').click();
+		return { before, zoomed, width, found, after: await frames.count() };
+	},
+	async flame_file(page) {
+		const frames = page.locator('g[data-w]:visible');
+		const before = await frames.count();
+		const controls = await page.locator('text[role=button]').allTextContents();
+		await page.locator('g[data-n^="fit::Fit::run"]').first().click();
+		const zoomed = await frames.count();
+		await page.locator('text[role=button]').last().click();
+		return { before, controls, zoomed, after: await frames.count() };
+	},
 	async no_script_refresh(page) {
 		await page.waitForEvent('framenavigated', { timeout: 20000 });
 		return true;
@@ -133,8 +160,10 @@ async function look(browser, order) {
 		.filter((e) => e.scrollWidth > e.clientWidth + 1)
 		.map((e) => `${(e.closest('[id]') ?? e).id} by ${e.scrollWidth - e.clientWidth}`));
 	found.visible = await page.evaluate(visible, order.selectors ?? []);
-	found.low_contrast = await page.evaluate(contrasts);
-	found.smallest_text = await page.evaluate(smallest_text);
+	if (await page.evaluate(() => document.body !== null)) { // no SVG
+		found.low_contrast = await page.evaluate(contrasts);
+		found.smallest_text = await page.evaluate(smallest_text);
+	}
 	found.title = await page.title();
 	if (order.shot) await page.screenshot({ path: order.shot, fullPage: true });
 	if (order.act) found.act = await acts[order.act](page);

@@ -11,6 +11,7 @@
  */
 #include "common/cleanup.h"
 #include "receiver/page/page.h"
+#include "tests/flow/sample_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -362,6 +363,8 @@ static void tell(const struct plot *plot)
 		if (i % (1 + plot->samples / 300) == 0)
 			feed_log(t_s, part, plot);
 	}
+	if (plot->samples > 10)
+		sample_calls_feed(model, T0_NS / 1000, plot->samples, plot->is_hostile);
 	feed_end(plot->samples, plot);
 	set_streams(plot);
 }
@@ -425,6 +428,9 @@ static void write_report(const struct plot *plot, int dirfd)
 	errno = -jem_graphs_write(model, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF, dirfd);
 	if (errno > 0)
 		die("graphs");
+	errno = -jem_job_profile_csv(model, dirfd);
+	if (errno > 0)
+		die("profile");
 	errno = -jem_page_write_job(model, &options, dirfd);
 	if (errno > 0)
 		die("page");

@@ -11,7 +11,8 @@ from jemtest import BUILD, TOP, case, check, check_equal, check_in, main, progra
 
 # What issue and contract promise of a job's page.
 PROMISED = ["h1", ".badge", ".command", "#now", ".tiles dd", ".menu", "#alerts li", "#graphs figure",
-            "#graphs .plot > svg", "#graphs h3", "#lines td.text", "#lines tr.error", "#processes tr",
+            "#graphs .plot > svg", "#graphs h3", "#calls .threads li", "#calls tbody tr code",
+            "#calls .flame .plot > svg", "#calls .calls td.text", "#lines td.text", "#lines tr.error", "#processes tr",
             "#delivery tr", "#environment summary", "#observed summary", "#metrics-0 summary",
             "#files a", "footer", ".crumbs a"]
 
@@ -136,6 +137,30 @@ def searches_the_last_lines(folder):
     url = sample(folder, "failed")
     answer, = look(folder, [{"url": url, "act": "search_lines"}])
     check_equal(answer["act"], {"found": 1, "marked": 2}, "lines found")
+
+
+@case
+def looks_closer_at_the_flame_graph(folder):
+    url = sample(folder, "failed")
+    for answer in look(folder, [{"url": url, "act": "flame"}, {"url": url, "width": 390, "act": "flame"}]):
+        check_clean(answer, url)
+        act = answer["act"]
+        check(act["before"] > 15, f"{act['before']} frames")
+        check(2 < act["zoomed"] < act["before"], f"{act['zoomed']} frames of {act['before']}")
+        check(act["width"] > 0.98, f"the frame has {act['width']} of the width")
+        check_equal(act["found"], 2, "frames that stand out")
+        check_equal(act["after"], act["before"], "frames in the end")
+
+
+@case
+def the_flame_graph_is_a_program_of_its_own(folder):
+    sample(folder, "failed")
+    url = "file://" + os.path.join(folder, "graphs/flame.svg")
+    answer, = look(folder, [{"url": url, "act": "flame_file"}])
+    check_equal((answer["errors"], answer["dialogs"]), ([], []), "errors and dialogs")
+    check_equal(answer["act"]["controls"], ["search", "reset"], "controls")
+    check(answer["act"]["zoomed"] < answer["act"]["before"], f"frames: {answer['act']}")
+    check_equal(answer["act"]["after"], answer["act"]["before"], "frames in the end")
 
 
 @case

@@ -238,6 +238,9 @@ CASE(functions_of_a_class_have_one_hue)
 
 	CHECK_EQ(jem_call_scope("ns::Class::b"), 9);
 	CHECK_EQ(jem_call_scope("main"), 4);
+	CHECK_EQ(jem_call_scope("a::M<b::c>::d(e::f)"), 10);
+	CHECK_EQ(jem_call_scope("(anonymous namespace)::f()"), 21);
+	CHECK_EQ(jem_call_scope("a::operator<(b::c)"), 1);
 	CHECK_EQ(jem_call_scope("f(a::b)"), 1);
 	CHECK_EQ(b.colour, c.colour);
 	CHECK(a.opacity >= 0.2f && a.opacity < 0.5f);
