@@ -6,6 +6,7 @@ libreport_a_CPPFLAGS = $(AM_CPPFLAGS) $(FREETYPE_CFLAGS) -DJEM_FONT_FILE='"$(FON
 libreport_a_SOURCES = \
 	%D%/calls/call.c %D%/calls/call.h \
 	%D%/calls/call_chart.c %D%/calls/call_chart.h \
+	%D%/calls/call_lines.c %D%/calls/call_lines.h \
 	%D%/calls/call_text.c %D%/calls/call_text.h \
 	%D%/calls/flame.c %D%/calls/flame.h \
 	%D%/calls/hue.c %D%/calls/hue.h \

@@ -224,7 +224,9 @@ void jem_recording_derive_calls(struct jem_recording *recording, const struct je
 {
 	if (recording->common->files & JEM_FILE_CALLS) {
 		jem_call_rows_begin(&recording->rows, columns, head);
-		jem_calls_log_add(&recording->calls, head, &recording->rows, skip);
+		jem_calls_log_add(&recording->calls, head,
+				  recording->has_nodes ? head->source.names.node : "",
+				  &recording->rows, skip);
 	}
 	if (recording->model) {
 		jem_call_rows_begin(&recording->rows, columns, head);
