@@ -5,6 +5,7 @@
 man_pages = \
 	%D%/man/jem.1 \
 	%D%/man/jem-broker.1 \
+	%D%/man/jem-calls.1 \
 	%D%/man/jem-check.1 \
 	%D%/man/jem-control.1 \
 	%D%/man/jem-log.1 \

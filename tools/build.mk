@@ -34,6 +34,9 @@ jem_tool_SOURCES = \
 	%D%/check_observe.c %D%/check_observe.h \
 	%D%/manual.c \
 	%D%/broker.c \
+	%D%/calls.c %D%/calls.h \
+	%D%/calls_chrome.c \
+	%D%/calls_profile.c \
 	%D%/collect.c \
 	%D%/control.c \
 	%D%/live.c %D%/live.h \

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import struct
 import subprocess
 import threading
 
@@ -24,6 +25,31 @@ def head(kind="log", seq=0, first=0, n=0, job="job", **changes):
 
 def batch(records, **fields):
     return json.dumps({"head": head(n=len(records), **fields), "records": records}).encode()
+
+
+# Of schemas/call.schema.json: columns that are typed arrays, their tags (RFC 8746) and widths.
+_ARRAYS = {"dt_ns": (71, "<%dQ"), "pid": (70, "<%dI"), "tid": (70, "<%dI"), "depth": (70, "<%dI"),
+           "line": (70, "<%dI")}
+_DICTS = ("event", "function", "signature", "file", "caller")
+_LISTS = ("args", "caller_locals", "locals", "return", "duration_ns", "note")
+
+
+def call_batch(records, **fields):
+    """A batch of kind call from its rows, as a daemon encodes it."""
+    import cbor2  # Debian package python3-cbor2
+    columns = {}
+    for name, (tag, form) in _ARRAYS.items():
+        values = [record.get(name, 0) for record in records]
+        columns[name] = cbor2.CBORTag(tag, struct.pack(form % len(values), *values))
+    for name in _DICTS:
+        values = [record.get(name) for record in records]
+        entries = [value for i, value in enumerate(values) if value not in values[:i]]
+        columns[name] = {"dict": entries, "idx": cbor2.CBORTag(
+            70, struct.pack(f"<{len(values)}I", *[entries.index(value) for value in values]))}
+    for name in _LISTS:
+        columns[name] = [record.get(name) for record in records]
+    fields.setdefault("kind", "call")
+    return cbor2.dumps({"head": head(n=len(records), **fields), "cols": columns})
 
 
 def lines(first, n, file="a.log"):

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jem calls: the recorded calls of a job as a tree, as a profile, and for other programs. */
+#include "tools/calls.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "receiver/batches.h"
+#include "receiver/calls/call_lines.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum view {
+	VIEW_LINES,
+	VIEW_PROFILE,
+	VIEW_TREE,
+	VIEW_CHROME,
+	VIEW_FOLDED,
+};
+
+struct calls_options {
+	enum view view;
+	const char *file; /* of the views for other programs; NULL or "-": standard output */
+	const char *function;
+	const char *since;
+};
+
+static int (*const views[])(struct jem_calls *) = {
+	[VIEW_LINES] = jem_calls_lines,   [VIEW_PROFILE] = jem_calls_profile,
+	[VIEW_TREE] = jem_calls_tree,     [VIEW_CHROME] = jem_calls_chrome,
+	[VIEW_FOLDED] = jem_calls_folded,
+};
+
+bool jem_calls_wants(const struct jem_calls *calls, const char *name, size_t len)
+{
+	return jem_selection_matches(&calls->selection, name, len);
+}
+
+int jem_calls_put(const struct jem_calls *calls, struct jem_buf *buf)
+{
+	int status = 0;
+
+	if (buf->failed)
+		status = -ENOMEM;
+	else if (buf->len && fwrite(buf->data, 1, buf->len, calls->out) != buf->len)
+		status = errno ? -errno : -EIO;
+	jem_buf_clear(buf);
+	return status;
+}
+
+static bool is_wanted(void *arg, const struct jem_call *call)
+{
+	struct jem_calls *calls = arg;
+
+	if (call->t_us < calls->selection.since_us ||
+	    !jem_calls_wants(calls, call->function.at ? call->function.at : "", call->function.len))
+		return false;
+	calls->found++;
+	return true;
+}
+
+int jem_calls_lines(struct jem_calls *calls)
+{
+	auto_batches struct jem_batches *batches = NULL;
+	const struct jem_columns *columns;
+	const struct jem_head *head;
+	struct jem_call_lines lines;
+	struct jem_call_rows rows;
+	struct jem_buf text;
+	int status = jem_batches_open(calls->recorded.data, JEM_KIND_call, 0, &batches);
+
+	jem_call_lines_init(&lines);
+	lines.is_wanted = is_wanted;
+	lines.arg = calls;
+	jem_call_rows_init(&rows);
+	jem_buf_init(&text, 0);
+	while (status == 0 && (status = jem_batches_next(batches, &columns, &head)) > 0) {
+		jem_call_rows_begin(&rows, columns, head);
+		jem_call_lines_add(&lines, head,
+				   calls->recorded.has_nodes ? head->source.names.node : "", &rows,
+				   0, &text);
+		status = lines.left_out ? -ENOMEM : jem_calls_put(calls, &text);
+	}
+	if (batches)
+		calls->damaged = jem_batches_damaged(batches);
+	jem_buf_deinit(&text);
+	jem_call_rows_deinit(&rows);
+	jem_call_lines_deinit(&lines);
+	return status;
+}
+
+/* Opens what is written to; the file is the user's own. */
+static FILE *open_out(const char *name)
+{
+	int fd;
+	FILE *file;
+
+	if (!name || !strcmp(name, "-"))
+		return stdout;
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!file && fd >= 0)
+		close(fd);
+	return file;
+}
+
+static int close_out(FILE *out)
+{
+	bool is_bad = fflush(out) || ferror(out);
+
+	if (out != stdout)
+		is_bad |= fclose(out) != 0;
+	return is_bad ? -errno : 0;
+}
+
+static int show(struct jem_calls *calls, const struct calls_options *options)
+{
+	int status;
+	int closed;
+
+	calls->out = open_out(options->file);
+	if (!calls->out) {
+		log_error("%s: %s", options->file, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	status = views[options->view](calls);
+	closed = close_out(calls->out);
+	if (status == 0)
+		status = closed;
+	if (calls->damaged)
+		log_warning("%" PRIu64 " damaged batches or lines, ignoring", calls->damaged);
+	if (status < 0 && status != -EPIPE) {
+		log_error("not everything could be written: %s", strerror(-status));
+		return EX_IOERR;
+	}
+	return options->function && !calls->found ? 1 : EX_OK;
+}
+
+static int run(const struct jem_tool_args *args)
+{
+	const struct calls_options *options = args->options;
+	struct jem_calls calls = { 0 };
+	struct jem_err err;
+	int status;
+
+	if (jem_selection_init(&calls.selection, NULL, options->since, options->function, &err) <
+	    0) {
+		log_error("%s", err.text);
+		return EX_USAGE;
+	}
+	if (jem_recorded_open(&calls.recorded, args->words[0], &err) < 0) {
+		log_error("%s", err.text);
+		jem_selection_deinit(&calls.selection);
+		return EX_NOINPUT;
+	}
+	status = show(&calls, options);
+	jem_recorded_close(&calls.recorded);
+	jem_selection_deinit(&calls.selection);
+	return status;
+}
+
+static const struct jem_flag flags[] = {
+	{ "profile", NULL, "a table of functions by time of their own, all calls counted", 'p' },
+	{ "tree", NULL, "the tree of callers and what they call, with times", 't' },
+	{ "chrome", "FILE", "write trace events (JSON), for Perfetto and chrome://tracing", 'c' },
+	{ "folded", "FILE", "write folded stacks with microseconds, for flame graph programs",
+	  'd' },
+	{ "function", "RE",
+	  "only functions whose name matches this pattern (PCRE2), in trees with what is above and "
+	  "below; exit status 1 if none does",
+	  'f' },
+	{ "since", "T",
+	  "only calls from then on: 90s, 10m, 2h ago, 12:34:56, or 2026-03-01 12:34:56 (UTC); "
+	  "profile and tree are always of the whole job",
+	  's' },
+	{ 0 },
+};
+
+static int set_view(struct calls_options *options, enum view view, const char *file,
+		    struct jem_err *err)
+{
+	if (options->view != VIEW_LINES)
+		return jem_err_set(err, -EINVAL,
+				   "only one of --profile, --tree, --chrome and --folded");
+	options->view = view;
+	options->file = file;
+	return 0;
+}
+
+static int on_flag(void *arg, const struct jem_flag *flag, const char *value, struct jem_err *err)
+{
+	struct calls_options *options = arg;
+
+	switch (flag->letter) {
+	case 'p':
+		return set_view(options, VIEW_PROFILE, NULL, err);
+	case 't':
+		return set_view(options, VIEW_TREE, NULL, err);
+	case 'c':
+		return set_view(options, VIEW_CHROME, value, err);
+	case 'd':
+		return set_view(options, VIEW_FOLDED, value, err);
+	case 'f':
+		options->function = value;
+		break;
+	default:
+		options->since = value;
+	}
+	return 0;
+}
+
+const struct jem_tool jem_tool_calls = {
+	.name = "calls",
+	.usage = "Usage: jem calls DIR [--profile | --tree | --chrome FILE | --folded FILE]\n"
+		 "                 [--function RE] [--since T]\n\n"
+		 "Prints the recorded calls of a job as a tree with their values. Times are "
+		 "UTC.\n\n",
+	.flags = flags,
+	.options_size = sizeof(struct calls_options),
+	.on_flag = on_flag,
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};
