@@ -23,6 +23,9 @@ CLEANFILES += $(BENCHES)
 bench: $(BENCHES)
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit; done
 EXTRA_DIST += %D%/RESULTS.md %D%/wire_peer.py
+BENCHES += %D%/call_views
+%C%_call_views_SOURCES = %D%/call_views.c tests/unit/call_batch.c tests/unit/call_batch.h
+%C%_call_views_LDADD = $(RECEIVER_LIBS)
 BENCHES += %D%/receiver
 %C%_receiver_SOURCES = %D%/receiver.c
 %C%_receiver_LDADD = $(RECEIVER_LIBS)
