@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/live.h"
 
+#include "receiver/decode.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +25,9 @@ struct joining {
 struct jem_live {
 	struct jem_live_options options;
 	struct jem_client *client; /* owned */
-	struct jem_json_doc doc;
-	struct jem_json_doc joined;
+	struct jem_decoder decoder;
+	struct jem_json_doc joined; /* of a record in parts, or of a row */
+	struct jem_buf row;
 	struct joining joining[JEM_LIVE_STREAMS];
 	size_t joining_next;
 	void (*on_closed)(void *arg);
@@ -79,7 +82,7 @@ static void take_part(struct jem_live *live, struct jem_live_record *record,
 		jem_buf_init(&joining->text, RECORD_MAX);
 	}
 	if (part->part != joining->next ||
-	    jem_json_get_text(&live->doc, part->json, &joining->text) < 0) {
+	    jem_json_get_text(record->doc, part->json, &joining->text) < 0) {
 		joining->next = UINT32_MAX;
 		return;
 	}
@@ -95,29 +98,59 @@ static void take_part(struct jem_live *live, struct jem_live_record *record,
 	jem_buf_deinit(&joining->text);
 }
 
-static void on_message(void *arg, const struct jem_message *message, jem_delivery_id delivery)
+static void take_records(struct jem_live *live, const struct jem_received *batch)
 {
-	struct jem_live *live = arg;
-	const struct jem_slice *body = &message->body;
-	struct jem_head head;
-	uint32_t records;
+	const struct jem_head *head = &batch->head;
+	const struct jem_json_doc *doc = batch->doc;
 	uint64_t i = 0;
 
-	jem_client_settle(live->client, delivery, JEM_OUTCOME_ACCEPTED);
-	if (jem_batch_decode_json(body->data, body->len, &live->doc, &head, &records, NULL) < 0)
-		return;
-	for (uint32_t at = jem_json_first(&live->doc, records);
-	     at < jem_json_end(&live->doc, records); at = jem_json_next(&live->doc, at), i++) {
-		uint64_t dt_ns = jem_batch_record_dt(&live->doc, at);
-		struct jem_live_record record = { &head, i, head.t0_us + dt_ns / 1000, &live->doc,
-						  at };
+	for (uint32_t at = jem_json_first(doc, batch->records);
+	     at < jem_json_end(doc, batch->records); at = jem_json_next(doc, at), i++) {
+		uint64_t dt_ns = jem_batch_record_dt(doc, at);
+		struct jem_live_record record = { head, i, head->t0_us + dt_ns / 1000, doc, at };
 		struct jem_record_part part;
 
-		if (jem_batch_record_part(&live->doc, at, &part))
+		if (jem_batch_record_part(doc, at, &part))
 			take_part(live, &record, &part);
 		else
 			live->options.events.on_record(live->options.arg, &record);
 	}
+}
+
+static void take_rows(struct jem_live *live, const struct jem_received *batch)
+{
+	const struct jem_head *head = &batch->head;
+	const struct jem_column_view *dt = jem_columns_find(batch->columns, "dt_ns");
+
+	for (uint64_t row = 0; dt && row < batch->columns->n; row++) {
+		uint64_t dt_ns = jem_column_u64(dt, row);
+		struct jem_live_record record = { head, row, head->t0_us + dt_ns / 1000,
+						  &live->joined, 0 };
+
+		jem_buf_clear(&live->row);
+		jem_columns_row(batch->columns, row, &live->row);
+		if (!live->row.failed &&
+		    jem_json_read(&live->joined, live->row.data, live->row.len, NULL) == 0)
+			live->options.events.on_record(live->options.arg, &record);
+	}
+}
+
+static void on_message(void *arg, const struct jem_message *message, jem_delivery_id delivery)
+{
+	struct jem_live *live = arg;
+	const struct jem_slice *body = &message->body;
+	struct jem_received batch;
+
+	jem_client_settle(live->client, delivery, JEM_OUTCOME_ACCEPTED);
+	/* What nobody asked for is not even unpacked. */
+	if (!live->options.has_columns && body->len && body->data[0] != '{')
+		return;
+	if (jem_decode(&live->decoder, message, &batch, NULL) < 0)
+		return;
+	if (batch.doc)
+		take_records(live, &batch);
+	else if (live->options.has_columns)
+		take_rows(live, &batch);
 }
 
 static void on_state(void *arg, enum jem_client_state state, const char *text)
@@ -168,7 +201,8 @@ int jem_live_create(const struct jem_live_options *options, struct jem_live **re
 	if (!live)
 		return jem_err_set(err, -ENOMEM, "no memory");
 	live->options = *options;
-	jem_json_doc_init(&live->doc);
+	jem_decoder_init(&live->decoder);
+	jem_buf_init(&live->row, 0);
 	jem_json_doc_init(&live->joined);
 	status = open_client(live, options, err);
 	if (status < 0) {
@@ -187,7 +221,8 @@ static void on_client_closed(void *arg)
 
 	for (size_t i = 0; i < JEM_LIVE_STREAMS; i++)
 		jem_buf_deinit(&live->joining[i].text);
-	jem_json_doc_deinit(&live->doc);
+	jem_decoder_deinit(&live->decoder);
+	jem_buf_deinit(&live->row);
 	jem_json_doc_deinit(&live->joined);
 	free(live);
 	if (on_closed)

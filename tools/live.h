@@ -7,6 +7,7 @@
  * Ownership: owns its client; a record is valid during the call
  * Bounds:    one record in parts per stream and JEM_LIVE_STREAMS streams at a time, 8 MiB each;
  *            what is beyond them is left out. Looking on settles at once, and is no receiver.
+ *            Batches of columns (kinds call and sched) become records only where that is asked for.
  */
 #ifndef JEM_TOOLS_LIVE_H
 #define JEM_TOOLS_LIVE_H
@@ -41,6 +42,7 @@ struct jem_live_options {
 	const struct jem_config *config; /* broker.* */
 	const char *url;                 /* instead of broker.url; or NULL */
 	const char *pattern;             /* of topics */
+	bool has_columns;                /* of the fire-hose kinds, too */
 	struct jem_live_events events;
 	void *arg;
 };

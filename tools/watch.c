@@ -363,6 +363,8 @@ static int open_live(struct watch *watch, const char *url, const char *pattern, 
 		.config = watch->args->config,
 		.url = url,
 		.pattern = pattern,
+		.has_columns =
+			watch->mode == MODE_LINES && (watch->lines.kinds & ~JEM_KIND_MASK_HUMAN),
 		.events = { .on_record = on_record, .on_state = on_state },
 		.arg = watch,
 	};
@@ -449,7 +451,8 @@ static void init(struct watch *watch, const struct jem_tool_args *args)
 	watch->lines.is_raw = own->is_raw;
 	watch->lines.kinds = JEM_KIND_MASK_ALL;
 	if (!own->is_raw)
-		watch->lines.kinds &= ~(1u << JEM_KIND_metric | 1u << JEM_KIND_profile);
+		watch->lines.kinds =
+			JEM_KIND_MASK_HUMAN & ~(1u << JEM_KIND_metric | 1u << JEM_KIND_profile);
 	jem_json_doc_init(&watch->doc);
 	uv_loop_init(&watch->loop);
 	uv_timer_init(&watch->loop, &watch->timer);

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import stat
+import subprocess
+import threading
 
-from feeding import Collector, Feed, batch, call_batch, data, topic
-from jemtest import case, check, check_equal, check_in, jem, main
+from feeding import Collector, Feed, batch, call_batch, data, start_broker, topic
+from jemtest import case, check, check_equal, check_in, end, jem, main, program, spawn
 
 HOSTILE = "f</script><b>\u202e\x1b[31m::\"'&;"
 
@@ -191,6 +193,32 @@ def trace_events_nest_whatever_was_dropped(folder):
     check_equal([(e["ph"], e.get("name")) for e in events if e["ph"] != "M"],
                 [("B", "a"), ("B", "b"), ("E", None), ("B", "c"), ("B", "e"), ("E", None),
                  ("E", None), ("E", None), ("X", "x")], "events")
+
+
+@case
+def watch_shows_calls_where_they_are_asked_for(folder):
+    out = record_job(folder)
+    shown = told("watch", out, "--kind", "call").splitlines()
+    check_equal(shown[0], "2023-11-14 22:13:20.000 call    11/12  main()  fit.cc:41", "recorded")
+    check_equal(told("watch", out), "", "not by themselves")
+    url = start_broker(folder)
+    feed = Feed(url)
+    child = spawn([program("jem"), "watch", "job", "--broker", url, "--kind", "call", "--raw"],
+                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    heard = []
+    thread = threading.Thread(target=lambda: heard.append(child.stdout.readline()), daemon=True)
+    thread.start()
+    seq = 0
+    while not heard:  # what came before its subscription is not told
+        feed.send(call_batch(CALLS, seq=seq, first=seq * len(CALLS)), topic("call"))
+        feed.wait()
+        thread.join(0.2)
+        seq += 1
+        check(seq < 300, "watch hears nothing")
+    line = json.loads(heard[0])
+    check_equal((line["topic"], line["function"], line["event"], line["i"]),
+                ("jem.site.user.job.node.call", "main", "enter", 0), "a row as JSON")
+    end(child)
 
 
 @case
