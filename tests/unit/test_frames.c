@@ -28,7 +28,7 @@ enum {
 
 static struct feeder feeder;
 
-/* Rows whose cpu is the number of the record. */
+/* Rows whose cpu is the number of the record; of calls also the thread, for calls.log. */
 static void make_body(enum jem_kind kind, uint64_t seq, uint64_t first, uint64_t n,
 		      struct jem_buf *ret)
 {
@@ -39,6 +39,7 @@ static void make_body(enum jem_kind kind, uint64_t seq, uint64_t first, uint64_t
 		{ .name = "dt_ns", .type = JEM_CBOR_U32, .data = dt_ns },
 		{ .name = "cpu", .type = JEM_CBOR_U32, .data = cpu },
 		{ .name = "noise", .type = JEM_CBOR_U64, .data = noise },
+		{ .name = "tid", .type = JEM_CBOR_U32, .data = cpu },
 	};
 	struct jem_head head = feeder_head(kind, seq, first, n);
 
@@ -48,7 +49,7 @@ static void make_body(enum jem_kind kind, uint64_t seq, uint64_t first, uint64_t
 		cpu[i] = (uint32_t)(first + i);
 		noise[i] = (first + i + 1) * 0x9e3779b97f4a7c15u;
 	}
-	jem_columns_encode(&head, columns, 3, ret);
+	jem_columns_encode(&head, columns, kind == JEM_KIND_call ? 4 : 3, ret);
 }
 
 static uint64_t send_columns(enum jem_kind kind, uint64_t seq, uint64_t first, uint64_t n,
@@ -483,6 +484,33 @@ static void damage(void)
 		CHECK_OK(truncate(path, (off_t)(from + random_below((uint32_t)(to - from)))));
 }
 
+/* How often each record has a line of calls.log, which is made from data/. */
+static void check_calls_log(void)
+{
+	static uint8_t counts[BATCHES * ROWS];
+	char *text = feeder_read(&feeder, "calls.log");
+
+	CHECK(text);
+	for (char *line = text, *end; *line; line = end + 1) {
+		const char *at;
+		uint64_t number;
+
+		end = strchr(line, '\n');
+		CHECK(end);
+		*end = '\0';
+		at = strstr(line, " 0/");
+		number = at ? strtoul(at + 3, NULL, 10) : UINT64_MAX;
+		if (!at && strstr(line, " -- "))
+			continue; /* batches came later than others */
+		CHECK(number < sizeof(counts));
+		counts[number]++;
+	}
+	for (size_t i = 0; i < sizeof(counts); i++)
+		if (counts[i] != 1)
+			check_fail(__FILE__, __LINE__, "call %zu is there %d times", i, counts[i]);
+	free(text);
+}
+
 CASE(writes_every_record_once_whenever_it_is_killed)
 {
 	const char *seed = getenv("JEM_TEST_SEED");
@@ -504,6 +532,7 @@ CASE(writes_every_record_once_whenever_it_is_killed)
 	fflush(stdout);
 	CHECK_GE(killed, 10);
 	check_once(JEM_KIND_call, BATCHES * ROWS);
+	check_calls_log();
 	check_file("streams.json", "\"missing\":[],\"records_missing\":0");
 	feeder_deinit(&feeder);
 	munmap(shared, sizeof(*shared));
