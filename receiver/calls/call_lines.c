@@ -123,13 +123,24 @@ static void flush_all(struct jem_call_lines *lines)
 	}
 }
 
+/* Whether a record has a note that the one before had not. */
+static bool take_note(struct jem_call_lines *lines, const struct jem_call *call)
+{
+	size_t len = call->note.len < sizeof(lines->note) ? call->note.len : sizeof(lines->note);
+	bool is_known =
+		len == lines->note_len && (!len || !memcmp(lines->note, call->note.at, len));
+
+	if (len)
+		memcpy(lines->note, call->note.at, len);
+	lines->note_len = len;
+	return !is_known && len;
+}
+
 static void put_note(struct jem_call_lines *lines, const struct jem_call *call)
 {
 	struct jem_buf *out = lines->out;
 	size_t start;
 
-	if (!call->note.len)
-		return;
 	stamp(lines, out, call->t_us);
 	start = out->len;
 	jem_call_write_place(out, call);
@@ -170,9 +181,10 @@ static void add_call(struct jem_call_lines *lines, const struct jem_call *call)
 {
 	struct jem_call_waiting *waiting =
 		&lines->waiting[(uint64_t)call->tid % JEM_CALL_LINES_THREADS];
+	bool is_noted = take_note(lines, call);
 	bool is_same = waiting->order && waiting->tid == call->tid && waiting->pid == call->pid;
 
-	if (call->is_exit && is_same && waiting->depth == call->depth && !call->note.len) {
+	if (call->is_exit && is_same && waiting->depth == call->depth && !is_noted) {
 		struct jem_buf *out = lines->out;
 		size_t start = out->len;
 
@@ -184,7 +196,8 @@ static void add_call(struct jem_call_lines *lines, const struct jem_call *call)
 	}
 	if (waiting->order)
 		flush(lines, waiting);
-	put_note(lines, call);
+	if (is_noted)
+		put_note(lines, call);
 	if (call->is_exit)
 		add_exit(lines, call);
 	else

@@ -11,6 +11,8 @@
  * Lines are in the order in which batches arrived; within one, a joined line stands where its exit
  * did. The indentation is the record's own depth. Of several nodes each line tells its own.
  *
+ * A record's note is a line of its own before it, unless the record before had the same.
+ *
  * Flow:      batch -> jem_call_lines_add -> lines in the caller's buffer
  * Ownership: owns what waits for its exit, which is written at the end of each batch
  * Bounds:    JEM_CALL_LINES_THREADS threads have a line that waits; lines are cut (call_text.h)
@@ -25,6 +27,7 @@
 enum {
 	JEM_CALL_LINES_THREADS = 64,
 	JEM_CALL_LINES_EPOCHS = 16,
+	JEM_CALL_LINES_NOTE = 120,
 };
 
 /* The line of an enter whose exit may be the next of its thread. */
@@ -55,6 +58,8 @@ struct jem_call_lines {
 	uint64_t order;
 	struct jem_call_losses losses[JEM_CALL_LINES_EPOCHS]; /* the latest first */
 	size_t loss_count;
+	char note[JEM_CALL_LINES_NOTE]; /* of the record before, as much as tells it from others */
+	size_t note_len;
 	uint64_t left_out; /* lines for which there was no memory */
 	uint64_t calls;    /* that were wanted */
 	const char *node;  /* borrowed, as the next, during jem_call_lines_add */

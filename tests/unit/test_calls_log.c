@@ -131,6 +131,11 @@ CASE(tells_losses_and_notes_in_lines_of_their_own)
 			      call("exit", 1, 0, "a", 1, ",\"note\":\"ended without an exit\"")));
 	head = feeder_head(JEM_KIND_call, 4, 51, 0);
 	head.dropped[JEM_CAUSE_queue_full] = 17;
+	send_head(&head, join(records, 2,
+			      call("enter", 1, 0, "c", 1, ",\"note\":\"ended without an exit\""),
+			      call("exit", 1, 0, "c", 1, ",\"note\":\"ended without an exit\"")));
+	head = feeder_head(JEM_KIND_call, 5, 53, 0);
+	head.dropped[JEM_CAUSE_queue_full] = 17;
 	feeder_wait(&feeder, send_head(&head, join(records, 1, call("enter", 1, 0, "b", 2, ""))));
 	feeder_close(&feeder);
 	check_log("1/1  a()\n"
@@ -138,6 +143,7 @@ CASE(tells_losses_and_notes_in_lines_of_their_own)
 		  "-- 17 records were dropped before this (queue_full)\n"
 		  "1/1  -- ended without an exit\n"
 		  "1/1  <- a\n"
+		  "1/1  c()\n"
 		  "1/1  b()\n");
 	feeder_deinit(&feeder);
 }
