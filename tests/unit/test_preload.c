@@ -288,6 +288,68 @@ CASE(comes_back_from_jumps)
 	finish(&tracee);
 }
 
+/* The node that is called from `parent`; fails when there is not one. */
+static struct jem_ring_edge *child_of(struct jem_ring_edge *edges, uint32_t parent)
+{
+	struct jem_ring_edge *found = NULL;
+
+	for (unsigned i = 0; i < view_header(&view)->edge_count; i++) {
+		if (edges[i].function != 1 || edges[i].parent != parent)
+			continue;
+		CHECK(!found);
+		found = &edges[i];
+	}
+	if (!found)
+		check_fail(__FILE__, __LINE__, "nothing is called from %u", parent);
+	return found;
+}
+
+/* What is in one text bears one name here: told apart by the depth. */
+static void run_inlined(const char *program)
+{
+	static const char *const some[] = { "holder", NULL };
+	struct jem_ring_edge *edges, *own, *inlined, *inmost;
+	struct tracee tracee;
+
+	begin(&tracee, program, "inlined", NULL);
+	view_plan(&view, some, JEM_PLAN_COMPLETE, 0, 0);
+	tracee_go(&tracee);
+	tracee_meet(&tracee);
+	view_read(&view);
+	edges = view_edges(&view, 0);
+	own = child_of(edges, JEM_EDGE_ROOT);
+	inlined = child_of(edges, (uint32_t)(own - edges) + 1);
+	inmost = child_of(edges, (uint32_t)(inlined - edges) + 1);
+	CHECK_EQ(own->calls, 1);
+	CHECK_EQ(own->returns, 1);
+	CHECK_EQ(inlined->calls, 20);
+	CHECK_EQ(inlined->returns, 20);
+	CHECK_EQ(inmost->calls, 20);
+	CHECK_EQ(inmost->returns, 20);
+	CHECK_EQ(view_thread(&view, 0)->unwound, 0);
+	CHECK_EQ(view_calls(&view, 1), 41);
+	/* Now some are left by a jump: found out when they come again, or with their frame. */
+	tracee_go(&tracee);
+	tracee_meet(&tracee);
+	view_read(&view);
+	CHECK_EQ(own->calls, 2);
+	CHECK_EQ(own->returns, 2);
+	CHECK_EQ(view_calls(&view, 1), 82);
+	CHECK_EQ(view_thread(&view, 0)->unwound, 10);
+	CHECK_EQ(view_thread(&view, 0)->depth, 0);
+	view_check_accounts(&view);
+	tracee_go(&tracee);
+	finish(&tracee);
+}
+
+CASE(tells_calls_in_one_frame_apart)
+{
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		fprintf(stderr, "# %s\n", programs[i]);
+		run_inlined(programs[i]);
+	}
+}
+
 CASE(comes_back_from_exceptions)
 {
 	static const char *const names[] = { "catcher", "holder", "thrower", NULL };
@@ -341,4 +403,5 @@ TESTS(T(counts_every_call), T(pairs_by_frame_and_in_order), T(discards_what_is_e
       T(patches_out_and_puts_back), T(keeps_what_functions_return),
       T(limits_records_but_counts_calls), T(limits_a_process), T(drops_the_newest_when_full),
       T(follows_recursion_as_far_as_it_goes), T(comes_back_from_jumps),
-      T(comes_back_from_exceptions), T(keeps_handlers_on_their_stack_apart))
+      T(tells_calls_in_one_frame_apart), T(comes_back_from_exceptions),
+      T(keeps_handlers_on_their_stack_apart))

@@ -44,6 +44,7 @@ void jumper(long n);
 void pass_on(long n);
 void on_signal(int sig);
 long raiser(long n);
+long holder(long n);
 double real(double x);
 struct pair two(long n);
 struct big six(long n);
@@ -52,6 +53,7 @@ int main(int argc, char **argv);
 
 static jmp_buf target;
 static volatile long sink;
+static volatile int is_jumping;
 static char *self_path;
 
 APART long leaf(long n)
@@ -103,6 +105,35 @@ APART long raiser(long n)
 {
 	raise(SIGUSR1);
 	return n + leaf(n);
+}
+
+#define INSIDE static inline __attribute__((always_inline))
+
+INSIDE long inmost(long n)
+{
+	sink += n;
+	if (n < 0)
+		longjmp(target, 1);
+	return n + 1;
+}
+
+INSIDE long inner(long n)
+{
+	return inmost(n) + inmost(n + 1);
+}
+
+/* All in one frame: what is left by a jump is found out by the same call coming again only. */
+APART long holder(long n)
+{
+	volatile long sum = 0;
+
+	for (volatile long i = 0; i < n; i++) {
+		sum += inner(i);
+		if (!setjmp(target))
+			sum += inmost(is_jumping);
+		sum += leaf(i);
+	}
+	return sum;
 }
 
 APART double real(double x)
@@ -182,6 +213,19 @@ static PLAIN int jumps(void)
 		if (!setjmp(target))
 			pass_on(i + 1);
 		real(i);
+	}
+	meet();
+	return 0;
+}
+
+static PLAIN int inlined(void)
+{
+	if (holder(1) != 5)
+		return 1;
+	for (; is_jumping > -2; is_jumping--) {
+		meet();
+		if (holder(10) != (is_jumping ? 175 : 185))
+			return 1;
 	}
 	meet();
 	return 0;
@@ -371,11 +415,12 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } cases[] = {
-	{ "count", count },   { "returns", returns }, { "recursion", recursion },
-	{ "jumps", jumps },   { "signals", signals }, { "threads", threads },
-	{ "forks", forks },   { "vforks", vforks },   { "execs", execs },
-	{ "closes", closes }, { "runs", runs },       { "strict", strict },
-	{ "many", many },     { "plugs", plugs },     { "scribbles", scribbles },
+	{ "count", count },         { "returns", returns }, { "recursion", recursion },
+	{ "jumps", jumps },         { "inlined", inlined }, { "signals", signals },
+	{ "threads", threads },     { "forks", forks },     { "vforks", vforks },
+	{ "execs", execs },         { "closes", closes },   { "runs", runs },
+	{ "strict", strict },       { "many", many },       { "plugs", plugs },
+	{ "scribbles", scribbles },
 };
 
 PLAIN int main(int argc, char **argv)

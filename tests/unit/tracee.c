@@ -298,10 +298,14 @@ static void note_site(struct view *view, const struct jem_ring_record *record)
 			return;
 	}
 	CHECK(view->site_count < TRACEE_SITES_MAX);
-	site->pc = site->key = record->site_pc;
+	*site = (struct tracee_site){ .pc = record->site_pc, .key = record->site_pc };
 	site->is_exit = record->kind == JEM_RECORD_UNKNOWN_EXIT;
 	snprintf(site->function, sizeof(site->function), "%s",
 		 view_function(view, record->site_pc));
+	/* A function's own enter is the first one in its text that is met. */
+	for (unsigned i = 0; i < view->site_count && !site->is_exit; i++)
+		site->is_inlined |=
+			!view->sites[i].is_exit && !strcmp(view->sites[i].function, site->function);
 	view->site_count++;
 }
 
@@ -459,6 +463,7 @@ void view_plan(struct view *view, const char *const *included, uint32_t state, u
 					      .function = function ? function : FUNCTIONS_MAX - 1,
 					      .flags = (function ? JEM_SITE_INCLUDED : 0) |
 						       (from->is_exit ? JEM_SITE_EXIT : 0) |
+						       (from->is_inlined ? JEM_SITE_INLINED : 0) |
 						       (from->is_tail ? JEM_SITE_TAIL : 0) };
 
 		put_site(table, &site);

@@ -41,6 +41,7 @@ struct tracee_site {
 	bool is_tail;
 	char function[48];
 	bool is_exit;
+	bool is_inlined; /* an enter in the text of another function */
 };
 
 struct view {

@@ -19,6 +19,7 @@
 #define SITE_XMM      32
 #define SITE_BYTES    32
 #define SITE_FLAGS    16
+#define SITE_PLAN     20
 #define MODE          jem_state_page(%rip)
 #define GENERATION    4 + jem_state_page(%rip)
 #define SITES         8 + jem_state_page(%rip)
@@ -100,10 +101,15 @@
 	jz	.Lexcluded\@
 	movq	-8(%rsp), %rdi
 	cmpl	$0, VALUES
-	jne	.Lvalues\@
+	jne	.Lplanned\@
+.Lplain\@:
 	movq	%rax, %rdx
 	leaq	8(%rsp), %rcx
 	jmp	\hook
+.Lplanned\@:
+	cmpl	$0, SITE_PLAN(%rax)
+	jne	.Lvalues\@
+	jmp	.Lplain\@
 
 .Lexcluded\@:
 	cmpl	$0, PATCH

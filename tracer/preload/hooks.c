@@ -75,7 +75,7 @@ INLINE bool write_known(struct jem_thread *self, struct call call, uint64_t tick
 		words += room;
 		flags |= room ? JEM_RECORD_VALUES : 0;
 	}
-	to[0] = jem_record_first(call.site->site, words, kind, flags | take_flags(self));
+	to[0] = jem_record_first(call.site->site, words, kind, flags);
 	jem_record_commit(self->slot, head, words);
 	return true;
 }
@@ -116,7 +116,7 @@ INLINE uint32_t judge(struct jem_thread *self, struct call call, uint64_t ticks)
 		jem_record_limited(self);
 		return JEM_LIMITED;
 	}
-	is_written = call.site ? write_known(self, call, ticks, JEM_RECORD_ENTER, 0)
+	is_written = call.site ? write_known(self, call, ticks, JEM_RECORD_ENTER, take_flags(self))
 			       : write_unknown(self, call, ticks, JEM_RECORD_UNKNOWN_ENTER, 0);
 	if (likely(is_written))
 		return JEM_RECORDED;
@@ -143,7 +143,7 @@ static JEM_SELDOM void enter(struct jem_thread *self, struct call call)
 	frame->sp = call.sp;
 	frame->function = call.function;
 	frame->children = 0;
-	frame->site = where;
+	jem_shadow_set_site(frame, where);
 	jem_shadow_set_top(self, frame);
 	if (frame->node && !(frame->outcome & (JEM_LIMITED | JEM_DROPPED)))
 		jem_tree_recorded(self, frame->node);
@@ -197,7 +197,8 @@ static JEM_SELDOM void leave(struct jem_thread *self, struct call call, uint64_t
 	} else if (!may_record_alone(self, call.sp, ticks)) {
 		return;
 	}
-	is_written = call.site ? write_known(self, call, ticks, JEM_RECORD_EXIT, flags)
+	is_written = call.site ? write_known(self, call, ticks, JEM_RECORD_EXIT,
+					     flags | take_flags(self))
 			       : write_unknown(self, call, ticks, JEM_RECORD_UNKNOWN_EXIT, flags);
 	if (unlikely(!is_written))
 		jem_record_dropped(self);
@@ -245,142 +246,154 @@ static JEM_COLD void leave_known(uint64_t function, uint64_t callsite,
 	leave_long(call, site->flags & JEM_SITE_TAIL);
 }
 
-/* Neither a hook within a hook, nor an alternate stack, nor a gap to be told, nor an odd state. */
+/* Neither an alternate stack, nor a gap to be told, nor an odd state. */
 INLINE bool is_usual(const struct jem_thread *self, uint32_t hot)
 {
 	return likely((hot & ~JEM_HOT_LIMITS) == JEM_HOT_ON && !self->flags);
 }
 
-JEM_HOT void jem_hook_enter(uint64_t function, uint64_t callsite, const struct jem_plan_site *site,
-			    uint64_t sp)
+/* An enter where nothing is unusual: neither a hook within a hook. False: nothing was done. */
+INLINE bool enter_usual(struct call call)
 {
+	const struct jem_plan_site *site = call.site;
 	struct jem_thread *self = jem_self;
 	uint32_t outcome = JEM_RECORDED;
 	uint32_t node, hot;
-	uint64_t head, ticks;
-	uint64_t *to;
+	uint64_t ticks;
 
-	if (unlikely(!self || self->busy)) {
-		enter_known(function, callsite, site, sp);
-		return;
-	}
-	self->busy = sp;
+	if (unlikely(!self || self->busy))
+		return false;
+	self->busy = call.sp;
 	jem_barrier();
 	hot = __atomic_load_n(&jem_state.hot, __ATOMIC_RELAXED);
 
 	uint32_t depth = jem_shadow_depth(self);
 	struct jem_frame *frame = &self->frames[depth + 1];
 
-	if (unlikely(!is_usual(self, hot) || sp >= frame[-1].sp || depth == JEM_FRAMES_MAX - 1)) {
+	if (unlikely(!is_usual(self, hot) || depth == JEM_FRAMES_MAX - 1 ||
+		     !jem_shadow_is_inner(&frame[-1], call.sp, site))) {
 		self->busy = 0;
-		enter_known(function, callsite, site, sp);
-		return;
+		return false;
 	}
 	jem_record_seen(self->slot);
 	node = jem_tree_call(self, site->function, frame[-1].node);
 	ticks = jem_ticks_tsc();
-	frame->sp = sp;
-	frame->function = function;
+	frame->sp = call.sp;
+	frame->function = call.function;
 	frame->ticks = ticks;
 	frame->children = 0;
-	frame->site = (uint64_t)(uintptr_t)site;
+	jem_shadow_set_site(frame, (uint64_t)(uintptr_t)site);
 	frame->node = node;
-	if ((hot & JEM_HOT_LIMITS) && !jem_limit_allows(self, site->function, ticks)) {
+	if ((hot & JEM_HOT_LIMITS) && (jem_limit_is_over(self, site->function, ticks) ||
+				       !jem_limit_allows(self, site->function, ticks))) {
 		outcome = JEM_LIMITED;
 		jem_record_limited(self);
-	} else if (unlikely(!(to = jem_record_reserve(self, JEM_RECORD_ENTER_WORDS, &head)))) {
+	} else if (unlikely(!write_known(self, call, ticks, JEM_RECORD_ENTER, 0))) {
 		outcome = JEM_DROPPED;
 		jem_record_dropped(self);
-	} else {
-		to[0] = jem_record_first(site->site, JEM_RECORD_ENTER_WORDS, JEM_RECORD_ENTER, 0);
-		to[1] = ticks;
-		to[2] = sp;
-		to[3] = callsite;
-		jem_record_commit(self->slot, head, JEM_RECORD_ENTER_WORDS);
-		if (likely(node))
-			jem_tree_recorded(self, node);
+	} else if (likely(node)) {
+		jem_tree_recorded(self, node);
 	}
 	frame->outcome = outcome;
 	jem_shadow_set_depth(self, depth + 1);
 	end(self);
+	return true;
 }
 
-JEM_HOT void jem_hook_exit(uint64_t function, uint64_t callsite, const struct jem_plan_site *site,
-			   uint64_t sp)
+INLINE bool leave_usual(struct call call)
 {
 	struct jem_thread *self = jem_self;
-	uint64_t head, ticks;
-	uint64_t *to;
+	uint64_t ticks;
 
-	if (unlikely(!self || self->busy)) {
-		leave_known(function, callsite, site, sp);
-		return;
-	}
-	self->busy = sp;
+	if (unlikely(!self || self->busy))
+		return false;
+	self->busy = call.sp;
 	jem_barrier();
 
 	uint32_t depth = jem_shadow_depth(self);
 	struct jem_frame *frame = &self->frames[depth];
 	uint32_t hot = __atomic_load_n(&jem_state.hot, __ATOMIC_RELAXED);
 
-	if (unlikely(!is_usual(self, hot) || frame->sp != sp || frame->function != function ||
-		     (site->flags & JEM_SITE_TAIL))) {
+	if (unlikely(!is_usual(self, hot) || frame->sp != call.sp ||
+		     frame->function != call.function || (call.site->flags & JEM_SITE_TAIL))) {
 		self->busy = 0;
-		leave_known(function, callsite, site, sp);
-		return;
+		return false;
 	}
 	ticks = jem_ticks_tsc();
 	jem_record_seen(self->slot);
 	count_return(self, frame, ticks);
 	jem_shadow_set_depth(self, depth - 1);
-	if (frame->outcome & JEM_LIMITED) {
+	if (frame->outcome & JEM_LIMITED)
 		jem_record_limited(self);
-	} else if (unlikely((frame->outcome & JEM_DROPPED) ||
-			    !(to = jem_record_reserve(self, JEM_RECORD_EXIT_WORDS, &head)))) {
+	else if (unlikely((frame->outcome & JEM_DROPPED) ||
+			  !write_known(self, call, ticks, JEM_RECORD_EXIT, 0)))
 		jem_record_dropped(self);
-	} else {
-		to[0] = jem_record_first(site->site, JEM_RECORD_EXIT_WORDS, JEM_RECORD_EXIT, 0);
-		to[1] = ticks;
-		to[2] = sp;
-		jem_record_commit(self->slot, head, JEM_RECORD_EXIT_WORDS);
-	}
 	end(self);
+	return true;
 }
 
-JEM_COLD void jem_hook_enter_missed(uint64_t function, uint64_t callsite, uint64_t pc, uint64_t sp)
+JEM_HOT void jem_hook_enter(uint64_t function, uint64_t callsite, const struct jem_plan_site *site,
+			    uint64_t sp)
+{
+	struct call call = { function, callsite, sp, 0, site, NULL };
+
+	if (unlikely(!enter_usual(call)))
+		enter_known(function, callsite, site, sp);
+}
+
+JEM_HOT void jem_hook_exit(uint64_t function, uint64_t callsite, const struct jem_plan_site *site,
+			   uint64_t sp)
+{
+	struct call call = { function, callsite, sp, 0, site, NULL };
+
+	if (unlikely(!leave_usual(call)))
+		leave_known(function, callsite, site, sp);
+}
+
+JEM_HOT void jem_hook_enter_missed(uint64_t function, uint64_t callsite, uint64_t pc, uint64_t sp)
 {
 	struct call call = { function, callsite, sp, pc, NULL, NULL };
 
-	if (jem_missed_look(pc, &call.site))
+	if (!jem_missed_look(pc, &call.site))
+		return;
+	if (!call.site || !enter_usual(call))
 		enter_long(call);
 }
 
-JEM_COLD void jem_hook_exit_missed(uint64_t function, uint64_t callsite, uint64_t pc, uint64_t sp)
+JEM_HOT void jem_hook_exit_missed(uint64_t function, uint64_t callsite, uint64_t pc, uint64_t sp)
 {
 	struct call call = { function, callsite, sp, pc, NULL, NULL };
 	bool is_tail = pc == callsite;
 
-	if (jem_missed_look(is_tail ? function : pc, &call.site))
+	if (!jem_missed_look(is_tail ? function : pc, &call.site))
+		return;
+	if (!call.site || !leave_usual(call))
 		leave_long(call, is_tail);
 }
 
-void jem_hook_enter_values(uint64_t function, uint64_t callsite, const struct jem_plan_site *site,
-			   struct jem_hook_frame *registers)
+JEM_HOT void jem_hook_enter_values(uint64_t function, uint64_t callsite,
+				   const struct jem_plan_site *site,
+				   struct jem_hook_frame *registers)
 {
 	uint64_t pc = registers->machine.r[16];
 	struct call call = { function, callsite, registers->machine.r[7], pc, site, registers };
 
-	if (site || jem_missed_look(pc, &call.site))
+	if (!site && !jem_missed_look(pc, &call.site))
+		return;
+	if (!call.site || !enter_usual(call))
 		enter_long(call);
 }
 
-void jem_hook_exit_values(uint64_t function, uint64_t callsite, const struct jem_plan_site *site,
-			  struct jem_hook_frame *registers)
+JEM_HOT void jem_hook_exit_values(uint64_t function, uint64_t callsite,
+				  const struct jem_plan_site *site,
+				  struct jem_hook_frame *registers)
 {
 	uint64_t pc = registers->machine.r[16];
 	bool is_tail = pc == callsite;
 	struct call call = { function, callsite, registers->machine.r[7], pc, site, registers };
 
-	if (site || jem_missed_look(is_tail ? function : pc, &call.site))
+	if (!site && !jem_missed_look(is_tail ? function : pc, &call.site))
+		return;
+	if (!call.site || !leave_usual(call))
 		leave_long(call, is_tail);
 }

@@ -4,10 +4,11 @@
 #include "tracer/preload/clock.h"
 
 enum {
-	CALL = 2,         /* records of a call */
-	PARTS = 4,        /* windows of a second */
-	SHARE_MAX = 128,  /* records that a thread takes at once */
-	SHARE_PARTS = 16, /* of a window's */
+	CALL = JEM_LIMIT_CALL,
+	PARTS_SHIFT = 2,
+	PARTS = 1 << PARTS_SHIFT, /* windows of a second */
+	SHARE_MAX = 128,          /* records that a thread takes at once */
+	SHARE_PARTS = 16,         /* of a window's */
 };
 
 #define SECOND_NS     1000000000ull
@@ -16,18 +17,10 @@ enum {
 void jem_limit_start(void)
 {
 	jem_state.window = 1;
-	jem_state.window_parts = 1;
+	jem_state.window_shift = 0;
 	jem_state.process_used = 1ull << 32;
 	jem_state.window_ticks = jem_state.is_tsc ? GUESSED_TICKS : SECOND_NS / PARTS;
 	jem_state.window_end = jem_state.start_ticks + jem_state.window_ticks;
-}
-
-/* Most records of a window. */
-static uint32_t quota(uint32_t limit)
-{
-	uint32_t part = limit / jem_state.window_parts;
-
-	return part < CALL ? CALL : part;
 }
 
 /* Length of a window, measured from the start until now. */
@@ -58,7 +51,7 @@ static JEM_COLD void begin_window(uint64_t ticks)
 		return;
 	uint32_t window = jem_state.window + 1;
 
-	jem_state.window_parts = PARTS;
+	jem_state.window_shift = PARTS_SHIFT;
 	jem_store(&jem_state.process_used, (uint64_t)window << 32);
 	__atomic_store_n(&jem_state.window, window, __ATOMIC_RELEASE);
 	jem_state.window_ticks = measured_ticks(ticks);
@@ -68,7 +61,7 @@ static JEM_COLD void begin_window(uint64_t ticks)
 static bool takes_share(struct jem_thread *self, uint32_t window, uint32_t limit)
 {
 	uint64_t used = jem_load(&jem_state.process_used);
-	uint32_t most = quota(limit);
+	uint32_t most = jem_limit_quota(limit);
 	uint32_t share = most / SHARE_PARTS;
 
 	share = share < CALL ? CALL : share > SHARE_MAX ? SHARE_MAX : share & ~1u;
@@ -119,7 +112,7 @@ JEM_SAVES bool jem_limit_allows(struct jem_thread *self, uint32_t function, uint
 		used = jem_load(counter);
 		if ((uint32_t)(used >> 32) != window)
 			used = (uint64_t)window << 32;
-		if ((uint32_t)used >= quota(limit))
+		if ((uint32_t)used >= jem_limit_quota(limit))
 			return false;
 	}
 	if (!process_allows(self, window))

@@ -155,7 +155,7 @@ static int map_rings(int fd, const struct jem_ring_header *header)
 	jem_kept.thread_count = header->thread_count;
 	jem_kept.thread_bytes = sizeof(struct jem_thread) +
 				JEM_FRAMES_MAX * sizeof(struct jem_frame) +
-				(header->edge_count + 1) * sizeof(uint32_t);
+				JEM_CHILDREN * sizeof(struct jem_child);
 
 	struct jem_ring_header *rings = jem_kept.rings;
 

@@ -72,6 +72,40 @@ static inline struct jem_frame *jem_shadow_place(struct jem_thread *self, uint64
 	return likely(top != &self->frames[JEM_FRAMES_MAX - 1]) ? top + 1 : NULL;
 }
 
+/* A site, or a return address: the bit that tells it from most others. */
+static inline uint64_t jem_shadow_bit(uint64_t site)
+{
+	return 1ull << ((site ^ site >> 5) & 63);
+}
+
+/* The frame of a call that is filled bears its site; the one below it is its caller's. */
+static inline void jem_shadow_set_site(struct jem_frame *frame, uint64_t site)
+{
+	frame->site = site;
+	frame->beside = (frame->sp == frame[-1].sp ? frame[-1].beside : 0) | jem_shadow_bit(site);
+}
+
+/*
+ * Whether a call at `sp` is called from `top` for certain: from further in, or inlined into the same frame
+ * and by another site than all calls open there. False: jem_shadow_settle finds out. Not on an alternate stack.
+ */
+static inline bool jem_shadow_is_inner(const struct jem_frame *top, uint64_t sp,
+				       const struct jem_plan_site *site)
+{
+	uint64_t where = (uint64_t)(uintptr_t)site;
+
+	if (sp != top->sp)
+		return likely(sp < top->sp);
+	if (!(site->flags & JEM_SITE_INLINED))
+		return false;
+	if (likely(!(top->beside & jem_shadow_bit(where))))
+		return true;
+	/* The root's is above all stack pointers. */
+	while (top->sp == sp && top->site != where)
+		top--;
+	return top->sp != sp;
+}
+
 /* The frame of an exit, as a rule the last one. It stays readable after jem_shadow_pop. */
 static inline struct jem_frame *jem_shadow_match(struct jem_thread *self, uint64_t sp,
 						 uint64_t function, bool is_tail)

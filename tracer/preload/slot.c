@@ -86,7 +86,7 @@ static struct jem_thread *make(uint32_t index)
 	self->edges = (struct jem_ring_edge *)(void *)(bytes + header->edges_offset) +
 		      (uint64_t)index * header->edge_count;
 	self->edge_mask = header->edge_count - 1;
-	self->last_child = (uint32_t *)(void *)(self->frames + JEM_FRAMES_MAX);
+	self->children = (struct jem_child *)(void *)(self->frames + JEM_FRAMES_MAX);
 	return self;
 }
 

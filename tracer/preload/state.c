@@ -21,6 +21,7 @@ AT(struct jem_process, values, 28);
 AT(struct jem_plan_header, generation, 24);
 AT(struct jem_plan_site, key, 0);
 AT(struct jem_plan_site, flags, 16);
+AT(struct jem_plan_site, plan, 20);
 AT(struct jem_hook_frame, xmm, 800);
 JEM_RING_ASSERT(sizeof(struct jem_hook_frame) == 928, "entry.S");
 JEM_RING_ASSERT(JEM_MODE_ON == 1 && JEM_MODE_OFF == 2 && JEM_MODE_PAUSED == 3, "entry.S");

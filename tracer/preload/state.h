@@ -66,8 +66,19 @@ struct jem_frame {
 	uint64_t site; /* of the enter: address of its entry, or its return address while unknown */
 	uint32_t node; /* index + 1 in the tree, 0: none */
 	uint32_t outcome; /* enum jem_outcome, a set */
-	uint64_t reserved[2];
+	uint64_t beside;  /* of `site`, and of the frames below with the same sp: a bit each */
+	uint64_t reserved;
 };
+
+/* Where a path of the tree goes on. */
+struct jem_child {
+	uint64_t key;      /* parent << 32 | function; 0: none */
+	uint32_t node;     /* index + 1; 0: it has found no room */
+	uint32_t reserved; /* a shift finds it */
+};
+
+#define JEM_CHILDREN_BITS 11u
+#define JEM_CHILDREN      (1u << JEM_CHILDREN_BITS)
 
 enum jem_outcome {
 	JEM_RECORDED = 0,
@@ -89,7 +100,7 @@ struct jem_thread {
 	uint64_t ring_mask;
 	struct jem_ring_thread *slot;
 	struct jem_ring_edge *edges;
-	uint32_t *last_child; /* by node: index of the child that was called last */
+	struct jem_child *children; /* JEM_CHILDREN, found by a hash of their key */
 	uint32_t edge_mask;
 	uint32_t edges_used;
 	uint32_t above;          /* open calls above the last frame */
@@ -170,7 +181,7 @@ struct jem_process {
 	uint64_t window_end __attribute__((aligned(128)));
 	uint64_t window_ticks;
 	uint32_t window;
-	uint32_t window_parts; /* of a second */
+	uint32_t window_shift; /* of a second's records: those of a window */
 	uint64_t process_used; /* window << 32 | records in it */
 	uint64_t start_ticks, start_mono_ns;
 

@@ -40,30 +40,27 @@ static uint32_t search(struct jem_thread *self, uint32_t function, uint32_t pare
 
 JEM_SELDOM uint32_t jem_tree_find(struct jem_thread *self, uint32_t function, uint32_t parent)
 {
+	uint64_t key = jem_tree_key(function, parent);
+	uint32_t at = jem_tree_hash(key);
+	struct jem_child *child = &self->children[at];
+	struct jem_child *other = &self->children[at ^ 1];
 	uint32_t most = self->edge_mask + 1;
 	bool is_full = self->edges_used >= most / 8 * 7;
-	const struct jem_ring_edge *last = &self->edges[self->last_child[parent]];
-	uint32_t node;
+	uint32_t node = 0;
 
-	if (is_full && last->function == function && last->parent == JEM_EDGE_ELSEWHERE)
-		return self->last_child[parent] + 1;
-	node = search(self, function, parent, !is_full);
+	if (other->key == key)
+		return other->node;
+	if (parent != JEM_EDGE_ELSEWHERE)
+		node = search(self, function, parent, !is_full);
 	if (!node)
 		node = search(self, function, JEM_EDGE_ELSEWHERE, self->edges_used < most);
-	if (node)
-		self->last_child[parent] = node - 1;
-	else
-		jem_count(&self->slot->edges_lost);
+	*other = *child;
+	/* Also that there was none: a node that is there stays there, and so none will be free. */
+	*child = (struct jem_child){ .key = key, .node = node };
 	return node;
 }
 
 JEM_SELDOM void jem_tree_call_elsewhere(struct jem_thread *self, uint32_t function)
 {
-	uint32_t most = self->edge_mask + 1;
-	uint32_t node = search(self, function, JEM_EDGE_ELSEWHERE, self->edges_used < most);
-
-	if (node)
-		jem_count(&self->edges[node - 1].calls);
-	else
-		jem_count(&self->slot->edges_lost);
+	(void)jem_tree_call(self, function, JEM_EDGE_ELSEWHERE);
 }

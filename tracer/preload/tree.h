@@ -4,34 +4,45 @@
  *
  * Bound:     7/8 of the table are for paths, the rest for functions whose path finds no room; what finds
  *            none at all is in edges_lost
- * Invariant: where a node is, is remembered here and never read from the shared memory
+ * Invariant: where a node is, is remembered here and never read from the shared memory; a node never moves
  */
 #ifndef JEM_TRACER_PRELOAD_TREE_H
 #define JEM_TRACER_PRELOAD_TREE_H
 
 #include "tracer/preload/record.h"
 
-/* The slow part of jem_tree_call: searches the table, makes the node. 0: no room, and counted. */
+static inline uint64_t jem_tree_key(uint32_t function, uint32_t parent)
+{
+	return (uint64_t)parent << 32 | function;
+}
+
+static inline uint32_t jem_tree_hash(uint64_t key)
+{
+	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> (64 - JEM_CHILDREN_BITS));
+}
+
+/* The slow part of jem_tree_call: searches the table, makes the node. 0: no room. */
 JEM_SELDOM uint32_t jem_tree_find(struct jem_thread *self, uint32_t function, uint32_t parent);
 
 /* Counts a call whose path is not known. */
 JEM_SELDOM void jem_tree_call_elsewhere(struct jem_thread *self, uint32_t function);
 
-/* Counts a call of `function` from `parent` (a node: index + 1, 0: the root); returns its node or 0. */
+/*
+ * Counts a call of `function` from `parent` (a node: index + 1, 0: the root); returns its node or 0. Callees
+ * take turns: what was called last tells little, so that all pairs are remembered, in a small table.
+ */
 static inline uint32_t jem_tree_call(struct jem_thread *self, uint32_t function, uint32_t parent)
 {
-	uint32_t index = self->last_child[parent];
-	struct jem_ring_edge *edge = &self->edges[index];
+	uint64_t key = jem_tree_key(function, parent);
+	const struct jem_child *child = &self->children[jem_tree_hash(key)];
+	uint32_t node =
+		likely(child->key == key) ? child->node : jem_tree_find(self, function, parent);
 
-	if (unlikely(edge->function != function || edge->parent != parent)) {
-		index = jem_tree_find(self, function, parent);
-		if (unlikely(!index))
-			return 0;
-		index--;
-		edge = &self->edges[index];
-	}
-	jem_count(&edge->calls);
-	return index + 1;
+	if (likely(node))
+		jem_count(&self->edges[node - 1].calls);
+	else
+		jem_count(&self->slot->edges_lost);
+	return node;
 }
 
 static inline void jem_tree_return(struct jem_thread *self, uint32_t node, uint64_t total,
