@@ -2,8 +2,11 @@
 /*
  * calls_target: a loop around an empty function, for tests/bench/calls.
  *
- *	calls_target CALLS ROUNDS THREADS
+ *	calls_target CALLS ROUNDS THREADS [DEPTH | good | null | bad | anew]
  *
+ * DEPTH: the calls are those of a binary tree of calls instead, so deep: 2 << DEPTH paths. The words: of a
+ * function with three arguments, the last one a pointer: to something, NULL, to a page that may not be
+ * read, or to another such page each time.
  * Calls it once, waits for a byte on descriptor 3 (if that is open) after one on 4, then runs the
  * loop ROUNDS times on each thread and prints the fewest nanoseconds that a call took, of thread
  * CPU time, the worst thread counting.
@@ -12,6 +15,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,19 +24,84 @@
 
 static long calls;
 static long rounds;
+static long depth;
+
+enum {
+	PAGE = 4096,
+	BAD_PAGES = 1 << 18,
+};
+
+struct thing {
+	long n[4];
+};
+
+static struct thing thing = { { 1, 2, 3, 4 } };
+static char *pointer; /* of the third argument; NULL with `is_given` false: another function */
+static long step;     /* of the pointer, each call */
+static int is_given;
+
+void given(int a, int b, const struct thing *c);
+void give(long count);
 
 void empty(void);
+void left(long below);
+void right(long below);
 void around(long count);
 
 __attribute__((noinline)) void empty(void)
 {
 }
 
+__attribute__((noinline)) void left(long below)
+{
+	if (!below)
+		return;
+	left(below - 1);
+	right(below - 1);
+}
+
+__attribute__((noinline)) void right(long below)
+{
+	if (!below)
+		return;
+	left(below - 1);
+	right(below - 1);
+}
+
+__attribute__((noinline)) void given(int a, int b, const struct thing *c)
+{
+	(void)a;
+	(void)b;
+	(void)c;
+}
+
+PLAIN __attribute__((noinline)) void give(long count)
+{
+	char *from = pointer;
+	long at = 0;
+
+	for (long i = 0; i < count; i++) {
+		given((int)i, 7, (const struct thing *)(const void *)(from + at));
+		at = (at + step) & ((long)BAD_PAGES * PAGE - 1);
+	}
+}
+
 /* Its own call is one in many: it does not count. */
 PLAIN __attribute__((noinline)) void around(long count)
 {
-	for (long i = 0; i < count; i++)
-		empty();
+	if (is_given) {
+		give(count);
+		return;
+	}
+
+	long calls_each = depth ? (2l << depth) - 1 : 1;
+
+	for (long i = 0; i < count / calls_each; i++) {
+		if (depth)
+			left(depth);
+		else
+			empty();
+	}
 }
 
 static PLAIN double now_ns(void)
@@ -45,7 +115,7 @@ static PLAIN double now_ns(void)
 static PLAIN void *measure(void *least)
 {
 	*(double *)least = 1e9;
-	around(100000);
+	around(calls / 10);
 	for (long i = 0; i < rounds; i++) {
 		double start = now_ns();
 		double ns;
@@ -78,6 +148,18 @@ static PLAIN double time_stamps_ns(void)
 	return least;
 }
 
+static PLAIN void choose(const char *what)
+{
+	depth = strtol(what, NULL, 10);
+	is_given = what[0] > '9';
+	if (!strcmp(what, "good"))
+		pointer = (char *)&thing;
+	if (!strcmp(what, "bad") || !strcmp(what, "anew"))
+		pointer = mmap(NULL, (size_t)BAD_PAGES * PAGE, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	step = strcmp(what, "anew") ? 0 : PAGE;
+}
+
 PLAIN int main(int argc, char **argv)
 {
 	pthread_t threads[8];
@@ -87,13 +169,18 @@ PLAIN int main(int argc, char **argv)
 
 	calls = argc > 1 ? strtol(argv[1], NULL, 10) : 1000000;
 	rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 5;
-	if (count > 8)
+	choose(argc > 4 ? argv[4] : "0");
+	if (count > 8 || depth > 24)
 		return 1;
 	if (!calls) {
 		printf("%.2f\n", time_stamps_ns());
 		return 0;
 	}
 	empty();
+	if (depth)
+		left(1);
+	if (is_given)
+		give(1);
 	if (write(4, "a", 1) == 1 && read(3, &byte, 1) != 1)
 		return 1;
 	for (long i = 0; i < count; i++)
