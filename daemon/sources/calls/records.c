@@ -7,6 +7,7 @@
 
 enum {
 	NOTE_MAX = 160,
+	LOOK_EVERY = 16,    /* rows */
 	FUNCTION_BITS = 22, /* of a pairing's function: the rest is the module */
 };
 
@@ -17,7 +18,8 @@ enum {
 /* What a record turned out to be. */
 struct event {
 	const struct jem_ring_entry *entry;
-	struct jem_plan_found found; /* image NULL: not known */
+	struct jem_traced_known *known; /* of its site; NULL: it has none */
+	struct jem_plan_found found;    /* image NULL: not known */
 	bool is_exit;
 	bool is_unknown; /* recorded before the plan was there */
 	struct jem_pairing_event pairing;
@@ -63,6 +65,33 @@ static bool is_selected(const struct jem_traced *traced, const struct jem_plan_f
 					 found->function);
 }
 
+/* The place of a key. False: what is there is not of it (any more), but of it from now on. */
+static bool is_known(const struct jem_traced *traced, struct jem_traced_known *list, uint64_t key,
+		     struct jem_traced_known **ret)
+{
+	uint64_t change = traced->shared->changes + 1;
+	uint64_t at = key * 0x9e3779b97f4a7c15u >> (64 - JEM_TRACED_KNOWN_BITS);
+	struct jem_traced_known *known = &list[at];
+
+	*ret = known;
+	if (known->key == key && known->token == traced->token && known->change == change)
+		return true;
+	*known = (struct jem_traced_known){ .token = traced->token, .key = key, .change = change };
+	return false;
+}
+
+static struct jem_traced_known *site_of(const struct jem_traced *traced, uint32_t site)
+{
+	struct jem_traced_known *known;
+
+	if (is_known(traced, traced->shared->sites, site, &known))
+		return known;
+	if (!jem_plan_file_find_site(traced->plan, site, &known->found) || !known->found.site ||
+	    !known->found.function)
+		memset(&known->found, 0, sizeof(known->found));
+	return known;
+}
+
 /* 0: known; -EAGAIN: not yet; -ENOENT: not to be recorded. */
 static int resolve(const struct jem_traced *traced, struct event *event, bool may_wait)
 {
@@ -72,9 +101,8 @@ static int resolve(const struct jem_traced *traced, struct event *event, bool ma
 	event->is_unknown =
 		record->kind == JEM_RECORD_UNKNOWN_ENTER || record->kind == JEM_RECORD_UNKNOWN_EXIT;
 	if (!event->is_unknown) {
-		if (!jem_plan_file_find_site(traced->plan, record->site, &event->found) ||
-		    !event->found.site || !event->found.function)
-			memset(&event->found, 0, sizeof(event->found));
+		event->known = site_of(traced, record->site);
+		event->found = event->known->found;
 		return 0;
 	}
 	if (jem_plan_file_find_address(traced->plan, record->site_pc, &event->found) &&
@@ -111,17 +139,21 @@ static void pair(struct jem_traced_thread *thread, struct event *event)
 /* The call site of an enter of a physical function, where the caller is instrumented. */
 static const struct jem_image_callsite *callsite_of(const struct jem_traced *traced,
 						    const struct event *event,
-						    struct jem_plan_found *found)
+						    struct jem_plan_found *found,
+						    struct jem_row_names **names)
 {
 	const struct jem_ring_entry *entry = event->entry;
+	struct jem_traced_known *known;
 
 	if (entry->caller_site &&
 	    jem_plan_file_find_site(traced->plan, entry->caller_site, found) && found->callsite)
 		return found->callsite;
-	if (jem_plan_file_find_address(traced->plan, entry->record.callsite, found) &&
-	    found->callsite)
-		return found->callsite;
-	return NULL;
+	if (!is_known(traced, traced->shared->callers, entry->record.callsite, &known) &&
+	    !jem_plan_file_find_address(traced->plan, entry->record.callsite, &known->found))
+		memset(&known->found, 0, sizeof(known->found));
+	*found = known->found;
+	*names = &known->caller;
+	return found->callsite;
 }
 
 static void add_caller(const struct jem_traced *traced, const struct event *event,
@@ -141,9 +173,10 @@ static void add_caller(const struct jem_traced *traced, const struct event *even
 		row->caller_function = site->caller;
 		row->caller_file = site->caller_file;
 		row->caller_line = site->caller_line;
+		row->caller_names = event->known ? &event->known->caller : NULL;
 		return;
 	}
-	callsite = callsite_of(traced, event, found);
+	callsite = callsite_of(traced, event, found, &row->caller_names);
 	if (!callsite || !callsite->function) {
 		memset(found, 0, sizeof(*found));
 		return;
@@ -308,6 +341,7 @@ int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *threa
 		.image = event.found.image,
 		.function = event.found.function,
 		.address = entry->record.site_pc,
+		.names = event.found.image && event.known ? &event.known->names : NULL,
 	};
 	add_caller(traced, &event, &caller, &row);
 	jem_rows_add(shared->rows, &row);
@@ -321,6 +355,10 @@ int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *threa
 	add_note(traced, &event);
 	if (!event.is_exit)
 		(void)jem_pairing_push(&thread->pairing, &event.pairing);
+	/* Rows without values are all alike: their bytes are looked at now and then. */
+	if (shared->rows->n % LOOK_EVERY && shared->rows->n < JEM_ROWS_MAX && !entry->site_words &&
+	    !entry->caller_words)
+		return 0;
 	if (jem_rows_is_full(shared->rows))
 		shared->on_full(shared->arg);
 	return 0;

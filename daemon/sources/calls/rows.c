@@ -186,6 +186,45 @@ static void add_caller(struct jem_rows *rows, const struct jem_row *row)
 	jem_cbor_u64(&names->items, row->caller_line);
 }
 
+static void add_names(struct jem_rows *rows, const struct jem_row *row)
+{
+	struct jem_row_names *known = row->names;
+	uint32_t n = rows->n;
+
+	if (known && known->batch == rows->names[JEM_ROW_FUNCTION].batch) {
+		rows->name[JEM_ROW_FUNCTION][n] = known->function;
+		rows->name[JEM_ROW_SIGNATURE][n] = known->signature;
+		rows->name[JEM_ROW_FILE][n] = known->file;
+		rows->line[n] = known->line;
+		return;
+	}
+	if (row->image)
+		add_function(rows, row->image, row->function);
+	else
+		add_address(rows, row->address);
+	if (known)
+		*known = (struct jem_row_names){ .batch = rows->names[JEM_ROW_FUNCTION].batch,
+						 .function = rows->name[JEM_ROW_FUNCTION][n],
+						 .signature = rows->name[JEM_ROW_SIGNATURE][n],
+						 .file = rows->name[JEM_ROW_FILE][n],
+						 .line = rows->line[n] };
+}
+
+static void add_caller_name(struct jem_rows *rows, const struct jem_row *row)
+{
+	struct jem_row_names *known = row->caller_image ? row->caller_names : &rows->nobody;
+	uint32_t batch = rows->names[JEM_ROW_CALLER].batch;
+
+	if (known && known->batch == batch) {
+		rows->name[JEM_ROW_CALLER][rows->n] = known->function;
+		return;
+	}
+	add_caller(rows, row);
+	if (known)
+		*known = (struct jem_row_names){ .batch = batch,
+						 .function = rows->name[JEM_ROW_CALLER][rows->n] };
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 void jem_rows_add(struct jem_rows *rows, const struct jem_row *row)
@@ -201,11 +240,8 @@ void jem_rows_add(struct jem_rows *rows, const struct jem_row *row)
 	rows->tid[n] = row->tid;
 	rows->depth[n] = row->depth;
 	rows->event[n] = row->is_exit;
-	if (row->image)
-		add_function(rows, row->image, row->function);
-	else
-		add_address(rows, row->address);
-	add_caller(rows, row);
+	add_names(rows, row);
+	add_caller_name(rows, row);
 	rows->n = n + 1;
 }
 

@@ -388,6 +388,7 @@ void jem_traced_take_image(struct jem_traced *traced, uint32_t number,
 		int status = jem_plan_file_add(traced->plan, number, &image->view,
 					       module->info.bias, jem_now_ns(), &err);
 
+		traced->shared->changes++;
 		if (status != 0)
 			traced->shared->on_fault(traced->shared->arg, err.text);
 		if (status < 0 && !module->image)
@@ -459,6 +460,7 @@ static bool is_of_system(const char *path)
 static void close_module(struct jem_traced *traced, struct jem_traced_module *module)
 {
 	module->is_gone = true;
+	traced->shared->changes++;
 	if (module->image)
 		(void)jem_plan_file_remove(traced->plan, module->info.number, jem_now_ns());
 }

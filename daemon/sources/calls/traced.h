@@ -25,8 +25,24 @@
 #include "tracer/symbols/ring_read.h"
 #include "tracer/symbols/value.h"
 
+/* What the records of one site, or those called from one address, have in common: looked up once. */
+struct jem_traced_known {
+	uint64_t token;  /* of the process */
+	uint64_t key;    /* id of the site, or the address */
+	uint64_t change; /* of the plans, that was the last one then; 0: nothing is here */
+	struct jem_plan_found found;
+	struct jem_row_names names;  /* of the site's function */
+	struct jem_row_names caller; /* of what calls from there */
+};
+
+#define JEM_TRACED_KNOWN_BITS 10u
+#define JEM_TRACED_KNOWN      (1u << JEM_TRACED_KNOWN_BITS)
+
 /* What all processes share, of the drain. */
 struct jem_traced_shared {
+	struct jem_traced_known sites[JEM_TRACED_KNOWN];   /* by a hash of the key */
+	struct jem_traced_known callers[JEM_TRACED_KNOWN]; /* by their address */
+	uint64_t changes; /* of any process's plan: what is known from before counts no more */
 	struct jem_rows *rows;
 	struct jem_value_decoder *values;
 	struct jem_profile *profile;
