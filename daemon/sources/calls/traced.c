@@ -14,6 +14,8 @@ enum {
 	HELD_MAX = 8 << 20,
 	RECORD_BYTES = 4096, /* most of values */
 	LOSS_MAX = 1 << 30,
+	RELEASE_EVERY =
+		1024, /* records: a pass over a full ring takes as long as half a ring lasts */
 	IDLE_NS = 1000000000, /* then a thread is asked whether it lives */
 };
 
@@ -191,6 +193,7 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 	struct jem_traced_thread *thread = &traced->threads[index];
 	uint64_t bytes = jem_ring_read_begin(&traced->rings, index);
 	struct jem_ring_entry entry;
+	unsigned count = 0;
 
 	if (!bytes)
 		return 0;
@@ -198,6 +201,8 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 	/* Records that wait fill the rings in the end: then their process counts what it drops. */
 	while (!(thread->held.len && traced->held_bytes > HELD_MAX) &&
 	       jem_ring_read_next(&traced->rings, index, &entry) > 0) {
+		if (++count % RELEASE_EVERY == 0)
+			jem_ring_read_release(&traced->rings, index);
 		if (!thread->held.len && jem_traced_record(traced, thread, &entry, true) != -EAGAIN)
 			continue;
 		if (!hold(traced, thread, &entry))
