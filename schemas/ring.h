@@ -177,7 +177,8 @@ struct jem_ring_record {
 	uint64_t ticks;
 	uint64_t frame;    /* stack pointer before the call of the hook */
 	uint64_t callsite; /* return address of the physical frame, as the compiler passes it */
-	uint64_t site_pc;  /* UNKNOWN kinds: the hook's return address */
+	uint64_t site_pc;  /* UNKNOWN kinds: the key of the site: the hook's return address, or
+			    * with TAIL_EXIT the function's */
 };
 
 #define JEM_RECORD_EXIT_WORDS    3u

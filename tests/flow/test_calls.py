@@ -352,4 +352,45 @@ def counts_and_names_what_was_called_before_the_plan_was_there(folder):
         check_equal((last["leaf"]["calls"], last["leaf"]["returns"]), (10, 10), "profile")
 
 
+LONG_SOURCE = """
+#include <unistd.h>
+static int leaf(int a) { usleep(1000); return a + 1; }
+int walk(int n) { while (access("stop", F_OK)) n = leaf(n); return n & 1; }
+int main(void) { return walk(2) > 1; }
+"""
+
+
+@case
+def puts_calls_under_those_that_began_before_the_plan_was_there(folder):
+    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+    url = f"unix:{folder}/broker.sock"
+    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    job = compile_program(folder, "job", "-O2", "-fno-inline", "-finstrument-functions",
+                          source=LONG_SOURCE)
+    with Recorder(url) as recorder:
+        run = spawn([program("jem"), "run", "--broker", url, "--calls", "main", "--calls", "walk",
+                     "--calls", "leaf", "--", job], cwd=folder)
+        # The thread has the plan once its calls are in nodes of the tree.
+        recorder.wait(lambda seen: any(p["function"] == "leaf" for p in seen.records("profile")),
+                      what="a profile of leaf")
+        recorder.wait(lambda seen: sum(p.get("recorded", 0) for p in seen.records("profile")[-9:])
+                      > 100, what="some calls")
+        with open(os.path.join(folder, "stop"), "w", encoding="utf-8"):
+            pass
+        check_equal(run.wait(60), 0)
+        recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
+                                                           if m.head["final"]}, what="all calls")
+        records = recorder.records("profile")
+        last = {p["function"]: p for p in records if "node" not in p}
+        nodes = {p["function"]: p for p in records if p.get("node")}
+        for name in ("main", "walk"):
+            check_equal((last[name]["calls"], last[name]["returns"]), (1, 1), name)
+            check(last[name]["self_ns"] < last[name]["total_ns"] / 2,
+                  f"{name}'s own time: {last[name]}")
+        check_equal(nodes["walk"]["parent"], nodes["main"]["node"], "the parent of walk")
+        check_equal(nodes["leaf"]["parent"], nodes["walk"]["node"], "the parent of leaf")
+
+
 main()

@@ -6,6 +6,7 @@
 #include "tracer/preload/missed.h"
 #include "tracer/preload/record.h"
 #include "tracer/preload/shadow.h"
+#include "tracer/preload/site.h"
 #include "tracer/preload/slot.h"
 #include "tracer/preload/tree.h"
 #include "tracer/preload/values.h"
@@ -124,6 +125,31 @@ INLINE uint32_t judge(struct jem_thread *self, struct call call, uint64_t ticks)
 	return JEM_DROPPED;
 }
 
+/*
+ * Calls that began before the plan was there: those of functions that it includes are put into the tree, so
+ * that what they call stands under them and their own time is theirs alone.
+ */
+static JEM_SELDOM void name_frames(struct jem_thread *self)
+{
+	struct jem_frame *top = jem_shadow_top(self);
+
+	for (struct jem_frame *f = self->frames + 1; f <= top; f++) {
+		const struct jem_plan_site *site;
+
+		if (!(f->outcome & JEM_UNNAMED))
+			continue;
+		site = jem_site_find(f->site);
+		if (site && (site->flags & JEM_SITE_INCLUDED)) {
+			f->node = jem_tree_call(self, site->function, f[-1].node);
+			if (f->node && !(f->outcome & (JEM_LIMITED | JEM_DROPPED)))
+				jem_tree_recorded(self, f->node);
+		} else if (!(jem_state.plan_state & JEM_PLAN_COMPLETE)) {
+			continue;
+		}
+		f->outcome &= ~(uint32_t)JEM_UNNAMED;
+	}
+}
+
 static JEM_SELDOM void enter(struct jem_thread *self, struct call call)
 {
 	const struct jem_plan_site *site = call.site;
@@ -136,10 +162,13 @@ static JEM_SELDOM void enter(struct jem_thread *self, struct call call)
 		return;
 	}
 	frame->node = 0;
-	if (site && !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF))
+	if (site && !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF)) {
+		if (frame[-1].outcome & JEM_UNNAMED)
+			name_frames(self);
 		frame->node = jem_tree_call(self, site->function, frame[-1].node);
+	}
 	frame->ticks = jem_ticks();
-	frame->outcome = (site ? 0 : JEM_UNKNOWN) | judge(self, call, frame->ticks);
+	frame->outcome = (site ? 0 : JEM_UNKNOWN | JEM_UNNAMED) | judge(self, call, frame->ticks);
 	frame->sp = call.sp;
 	frame->function = call.function;
 	frame->children = 0;
@@ -185,6 +214,9 @@ static JEM_SELDOM void leave(struct jem_thread *self, struct call call, uint64_t
 	bool is_written;
 
 	if (likely(frame != NULL)) {
+		if (call.site && (frame->outcome & JEM_UNNAMED) &&
+		    !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF))
+			name_frames(self);
 		count_return(self, frame, ticks);
 		jem_shadow_pop(self, frame);
 		if (unlikely(frame->outcome & (JEM_DROPPED | JEM_LIMITED))) {
@@ -271,6 +303,7 @@ INLINE bool enter_usual(struct call call)
 	struct jem_frame *frame = &self->frames[depth + 1];
 
 	if (unlikely(!is_usual(self, hot) || depth == JEM_FRAMES_MAX - 1 ||
+		     (frame[-1].outcome & JEM_UNNAMED) ||
 		     !jem_shadow_is_inner(&frame[-1], call.sp, site))) {
 		self->busy = 0;
 		return false;
@@ -315,7 +348,8 @@ INLINE bool leave_usual(struct call call)
 	uint32_t hot = __atomic_load_n(&jem_state.hot, __ATOMIC_RELAXED);
 
 	if (unlikely(!is_usual(self, hot) || frame->sp != call.sp ||
-		     frame->function != call.function || (call.site->flags & JEM_SITE_TAIL))) {
+		     frame->function != call.function || (frame->outcome & JEM_UNNAMED) ||
+		     (call.site->flags & JEM_SITE_TAIL))) {
 		self->busy = 0;
 		return false;
 	}
@@ -365,7 +399,9 @@ JEM_HOT void jem_hook_exit_missed(uint64_t function, uint64_t callsite, uint64_t
 	struct call call = { function, callsite, sp, pc, NULL, NULL };
 	bool is_tail = pc == callsite;
 
-	if (!jem_missed_look(is_tail ? function : pc, &call.site))
+	if (is_tail)
+		call.pc = function; /* what such an exit is looked up by, here and by the daemon */
+	if (!jem_missed_look(call.pc, &call.site))
 		return;
 	if (!call.site || !leave_usual(call))
 		leave_long(call, is_tail);
@@ -392,7 +428,9 @@ JEM_HOT void jem_hook_exit_values(uint64_t function, uint64_t callsite,
 	bool is_tail = pc == callsite;
 	struct call call = { function, callsite, registers->machine.r[7], pc, site, registers };
 
-	if (!site && !jem_missed_look(is_tail ? function : pc, &call.site))
+	if (is_tail)
+		call.pc = function;
+	if (!site && !jem_missed_look(call.pc, &call.site))
 		return;
 	if (!call.site || !leave_usual(call))
 		leave_long(call, is_tail);

@@ -85,6 +85,7 @@ enum jem_outcome {
 	JEM_LIMITED = 1,
 	JEM_DROPPED = 2,
 	JEM_UNKNOWN = 4, /* with one of the above: no plan at its enter */
+	JEM_UNNAMED = 8, /* of an unknown one: the plan has not been asked for its function yet */
 };
 
 struct jem_thread {

@@ -252,22 +252,13 @@ static void move(struct jem_profile *profile, struct node *node)
 	profile->functions[node->function].has_moved = true;
 }
 
-uint32_t jem_profile_begin(struct jem_profile *profile, uint32_t function, uint32_t parent)
+uint32_t jem_profile_node(struct jem_profile *profile, uint32_t function, uint32_t parent)
 {
-	uint32_t place = function ? find_node(profile, function - 1, parent) : 0;
-
-	if (!place) {
-		profile->lost++;
-		return 0;
-	}
-	sum(&profile->nodes[place - 1].counts.calls, 1);
-	sum(&profile->nodes[place - 1].counts.recorded, 1);
-	move(profile, &profile->nodes[place - 1]);
-	return place;
+	return function ? find_node(profile, function - 1, parent) : 0;
 }
 
-void jem_profile_end(struct jem_profile *profile, uint32_t node, uint64_t total_ns,
-		     uint64_t self_ns)
+void jem_profile_count(struct jem_profile *profile, uint32_t node, uint64_t total_ns,
+		       uint64_t self_ns)
 {
 	struct counts *counts = &profile->nodes[node - 1].counts;
 
@@ -275,6 +266,8 @@ void jem_profile_end(struct jem_profile *profile, uint32_t node, uint64_t total_
 		counts->min_ns = total_ns;
 	if (total_ns > counts->max_ns)
 		counts->max_ns = total_ns;
+	sum(&counts->calls, 1);
+	sum(&counts->recorded, 1);
 	sum(&counts->returns, 1);
 	sum(&counts->total_ns, total_ns);
 	sum(&counts->self_ns, self_ns);

@@ -33,13 +33,15 @@ void jem_profile_destroy(struct jem_profile *profile);
 uint32_t jem_profile_function(struct jem_profile *profile, const char *name, const char *file,
 			      uint32_t line);
 
+/* The node of a function (its place plus 1) under another one, or under none: 0. 0: no room. */
+uint32_t jem_profile_node(struct jem_profile *profile, uint32_t function, uint32_t parent);
+
 /*
- * A call that no tree has: it was recorded before the process knew its function. `function` is its place plus
- * 1, `parent` the node around it or 0. The node, 0: no room. Its end, once it is known.
+ * A recorded call that no tree has, because it ended before the process knew its function. The times of those
+ * that are open then are kept by the process, as of all others.
  */
-uint32_t jem_profile_begin(struct jem_profile *profile, uint32_t function, uint32_t parent);
-void jem_profile_end(struct jem_profile *profile, uint32_t node, uint64_t total_ns,
-		     uint64_t self_ns);
+void jem_profile_count(struct jem_profile *profile, uint32_t node, uint64_t total_ns,
+		       uint64_t self_ns);
 
 /* What was seen of one thread's tree before. Zeroed: nothing. */
 struct jem_profile_seen {

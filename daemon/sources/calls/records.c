@@ -289,8 +289,8 @@ static void add_note(struct jem_traced *traced, const struct event *event)
 }
 
 /*
- * A process counts the calls of functions that it knows. Those that it recorded in ignorance are counted
- * here, on the path of those around them.
+ * A process counts the calls of functions that it knows, or knows by the time they end. Those that it
+ * recorded in ignorance from enter to exit are counted here, on the path of those around them.
  */
 static void count_unknown(struct jem_traced *traced, struct jem_traced_thread *thread,
 			  struct event *event, uint64_t duration_ns)
@@ -301,12 +301,12 @@ static void count_unknown(struct jem_traced *traced, struct jem_traced_thread *t
 
 	if (event->is_exit) {
 		jem_pairing_add_inner(&thread->pairing, duration_ns);
-		if (frame && frame->node)
-			jem_profile_end(
+		if (event->is_unknown && frame && frame->node)
+			jem_profile_count(
 				profile, frame->node, duration_ns,
 				duration_ns > frame->inner_ns ? duration_ns - frame->inner_ns : 0);
 	} else if (event->is_unknown && event->found.image) {
-		event->pairing.node = jem_profile_begin(
+		event->pairing.node = jem_profile_node(
 			profile,
 			jem_traced_profile_place(traced, event->found.image, event->found.function),
 			frame ? frame->node : 0);
