@@ -338,6 +338,55 @@ CASE(makes_no_system_call_under_seccomp)
 	view_close(&view);
 }
 
+static void check_child_without_clock(struct tracee *tracee)
+{
+	view_accept(&other, tracee);
+	CHECK_EQ(view_header(&other)->clock, JEM_RING_MONOTONIC);
+	CHECK(view_header(&other)->start_mono_ns >= view_header(&view)->start_mono_ns);
+	tracee_meet(tracee);
+	tracee_go(tracee);
+	view_read(&other);
+	CHECK_EQ(view_count(&other, JEM_RECORD_UNKNOWN_ENTER, "middle"), 7);
+	for (unsigned i = 1; i < other.record_count; i++)
+		CHECK(other.records[i].ticks > other.records[i - 1].ticks);
+	view_check_accounts(&other);
+	view_close(&other);
+}
+
+/* Where the counter faults, calls go on to be counted and recorded: all at the last instant. */
+static void check_counts_without_clock(const char *name, unsigned count)
+{
+	struct tracee tracee;
+	uint64_t last = 0;
+
+	begin(&tracee, name, NULL);
+	tracee_go(&tracee);
+	if (!strcmp(name, "strict")) {
+		tracee_meet(&tracee);
+		tracee_go(&tracee);
+	}
+	if (!strcmp(name, "forbids_clock"))
+		check_child_without_clock(&tracee);
+	ends_well(&tracee);
+	view_read(&view);
+	CHECK_EQ(view_count(&view, JEM_RECORD_ENTER, "middle"), count);
+	CHECK_EQ(view_count(&view, JEM_RECORD_EXIT, "leaf"), 2 * count);
+	CHECK_EQ(view_calls(&view, 2), count);
+	for (unsigned i = 0; i < view.record_count; i++) {
+		CHECK(!last || view.records[i].ticks == last);
+		last = view.records[i].ticks;
+	}
+	CHECK(last >= view_header(&view)->start_ticks);
+	view_check_accounts(&view);
+	view_close(&view);
+}
+
+CASE(reads_no_clock_where_it_is_forbidden)
+{
+	check_counts_without_clock("forbids_clock", 100);
+	check_counts_without_clock("strict", 1000);
+}
+
 CASE(survives_scribbling_over_the_rings)
 {
 	struct tracee tracee;
@@ -435,5 +484,6 @@ TESTS(T(says_what_was_configured), T(seals_what_it_shares), T(tells_modules_with
       T(gives_each_thread_a_slot_and_takes_it_back), T(counts_calls_of_threads_without_a_slot),
       T(begins_anew_in_a_forked_child), T(goes_on_after_vfork), T(says_hello_again_after_exec),
       T(needs_no_descriptor_afterwards), T(keeps_its_account_when_killed_anywhere),
-      T(makes_no_system_call_under_seccomp), T(survives_scribbling_over_the_rings),
-      T(follows_modules_that_come_and_go), T(pauses_and_goes_on), T(records_into_a_file))
+      T(makes_no_system_call_under_seccomp), T(reads_no_clock_where_it_is_forbidden),
+      T(survives_scribbling_over_the_rings), T(follows_modules_that_come_and_go),
+      T(pauses_and_goes_on), T(records_into_a_file))

@@ -45,6 +45,9 @@ void pass_on(long n);
 void on_signal(int sig);
 long raiser(long n);
 long holder(long n);
+long third(long a, long b, long c, const char *text);
+long calls_third(long n);
+long has_inlined(long n);
 double real(double x);
 struct pair two(long n);
 struct big six(long n);
@@ -154,6 +157,28 @@ APART struct big six(long n)
 APART long double wide(long double x)
 {
 	return x + 0.25L;
+}
+
+APART long third(long a, long b, long c, const char *text)
+{
+	return a + b + c + text[0];
+}
+
+APART long calls_third(long n)
+{
+	return third(n, n + 1, n + 2, "some text") + third(n, n, n, (const char *)&sink);
+}
+
+/* In the frame of its caller, at every level. */
+static inline __attribute__((always_inline)) long inlined(long n)
+{
+	sink += n;
+	return n * 2;
+}
+
+APART long has_inlined(long n)
+{
+	return inlined(n) + leaf(n);
 }
 
 static PLAIN void meet(void)
@@ -267,6 +292,29 @@ static PLAIN int threads(void)
 	return 0;
 }
 
+static PLAIN int values(void)
+{
+	sink = 0;
+	for (int i = 0; i < 2; i++) {
+		if (calls_third(100) != 100 + 101 + 102 + 's' + 300 || real(2.5) != 3.75)
+			return 1;
+		meet();
+	}
+	return 0;
+}
+
+static PLAIN int inlines(void)
+{
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 10; k++) {
+			if (has_inlined(k) != 3 * k + 1)
+				return 1;
+		}
+		meet();
+	}
+	return 0;
+}
+
 static PLAIN int wait_for(pid_t pid)
 {
 	int status = 1;
@@ -292,6 +340,24 @@ static PLAIN int forks(void)
 		outer(3);
 	}
 	meet();
+	return 0;
+}
+
+/* Parent and child each call before they have a plan, and with it. */
+static PLAIN int value_forks(void)
+{
+	pid_t pid = 0;
+
+	for (int i = 0; i < 4; i++) {
+		if (i == 2) {
+			pid = fork();
+			if (pid)
+				return wait_for(pid);
+		}
+		if (calls_third(100) != 603 + 's')
+			return 1;
+		meet();
+	}
 	return 0;
 }
 
@@ -357,6 +423,28 @@ static PLAIN int strict(void)
 	return 1;
 }
 
+/* The counter faults from then on, as it does under strict seccomp. */
+static PLAIN int forbids_clock(void)
+{
+	outer(1);
+	meet();
+	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV))
+		return 1;
+	if (outer(100) != 10200)
+		return 2;
+	/* Also for a child, which begins anew. */
+	pid_t pid = fork();
+
+	if (!pid) {
+		outer(7);
+		_exit(0);
+	}
+	if (wait_for(pid))
+		return 3;
+	meet();
+	return 0;
+}
+
 static PLAIN int scribbles(void)
 {
 	char line[512];
@@ -415,12 +503,26 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } cases[] = {
-	{ "count", count },         { "returns", returns }, { "recursion", recursion },
-	{ "jumps", jumps },         { "inlined", inlined }, { "signals", signals },
-	{ "threads", threads },     { "forks", forks },     { "vforks", vforks },
-	{ "execs", execs },         { "closes", closes },   { "runs", runs },
-	{ "strict", strict },       { "many", many },       { "plugs", plugs },
+	{ "count", count },
+	{ "returns", returns },
+	{ "recursion", recursion },
+	{ "jumps", jumps },
+	{ "inlined", inlined },
+	{ "signals", signals },
+	{ "threads", threads },
+	{ "forks", forks },
+	{ "vforks", vforks },
+	{ "execs", execs },
+	{ "closes", closes },
+	{ "runs", runs },
+	{ "strict", strict },
+	{ "many", many },
+	{ "plugs", plugs },
 	{ "scribbles", scribbles },
+	{ "forbids_clock", forbids_clock },
+	{ "values", values },
+	{ "inlines", inlines },
+	{ "value_forks", value_forks },
 };
 
 PLAIN int main(int argc, char **argv)

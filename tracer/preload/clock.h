@@ -3,14 +3,20 @@
  * clock: ticks of the rings. The time-stamp counter where it is invariant, else CLOCK_MONOTONIC.
  *
  * Neither rdtscp nor a fence: they cost as much again, and what they order is a few nanoseconds.
+ *
+ * Where the program forbids itself the counter (PR_TSC_SIGSEGV, strict seccomp) time stands still: calls are
+ * counted and recorded at the last instant. A process that begins so asks the kernel instead.
  */
 #ifndef JEM_TRACER_PRELOAD_CLOCK_H
 #define JEM_TRACER_PRELOAD_CLOCK_H
 
 #include "tracer/preload/state.h"
 
-/* Nanoseconds of CLOCK_MONOTONIC, by the vDSO where it is there. */
+/* Nanoseconds of CLOCK_MONOTONIC, by the vDSO where it is there and may be used. */
 uint64_t jem_clock_mono_ns(void);
+
+/* Ticks where the counter is not used. */
+JEM_SAVES uint64_t jem_clock_other_ticks(void);
 
 /* Chooses the clock of this process and notes one instant on both. */
 void jem_clock_start(void);
@@ -25,7 +31,7 @@ static inline uint64_t jem_ticks_tsc(void)
 
 static inline uint64_t jem_ticks(void)
 {
-	return likely(jem_state.is_tsc) ? jem_ticks_tsc() : jem_clock_mono_ns();
+	return likely(jem_state.is_tsc) ? jem_ticks_tsc() : jem_clock_other_ticks();
 }
 
 #endif

@@ -90,9 +90,12 @@ static inline enum jem_ring_guard way(uint64_t ticks)
 {
 	enum jem_ring_guard guard = __atomic_load_n(&in_force, __ATOMIC_RELAXED);
 
+	bool may_call = jem_signals_may_call();
+
+	/* A victim is woken by a system call; where there are none, our handler is there as well. */
 	if (guard != JEM_GUARD_NONE && guard != JEM_GUARD_READV && jem_signals_ready(ticks))
-		return guard;
-	return jem_signals_may_call() ? JEM_GUARD_READV : JEM_GUARD_NONE;
+		return may_call ? guard : JEM_GUARD_FAULT;
+	return may_call ? JEM_GUARD_READV : JEM_GUARD_NONE;
 }
 
 static __attribute__((noinline)) bool copy_slowly(enum jem_ring_guard guard, void *to,

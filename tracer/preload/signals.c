@@ -46,6 +46,7 @@ JEM_HIDDEN uint64_t jem_signals_words[SIGNAL_COUNT];
 
 static uint32_t state;
 static uint32_t forbidden; /* enum jem_signals_forbidden */
+static void (*on_forbidden)(unsigned what);
 static void (*libc_restorer)(void);
 /* Wiped by fork, shared by vfork: tells the two kinds of child apart. NULL: never started. */
 static uint32_t *unforked;
@@ -451,8 +452,17 @@ bool jem_signals_may_read_clock(void)
 	return !(__atomic_load_n(&forbidden, __ATOMIC_RELAXED) & JEM_FORBIDDEN_CLOCK);
 }
 
+void jem_signals_on_forbidden(void (*react)(unsigned what))
+{
+	__atomic_store_n(&on_forbidden, react, __ATOMIC_RELEASE);
+}
+
 void jem_signals_forbid(unsigned what)
 {
+	void (*react)(unsigned) = __atomic_load_n(&on_forbidden, __ATOMIC_ACQUIRE);
+
+	if (react && (what & ~__atomic_load_n(&forbidden, __ATOMIC_RELAXED)))
+		react(what);
 	__atomic_or_fetch(&forbidden, what, __ATOMIC_RELAXED);
 }
 
@@ -502,6 +512,11 @@ bool jem_signals_may_call(void)
 bool jem_signals_may_read_clock(void)
 {
 	return true;
+}
+
+void jem_signals_on_forbidden(void (*react)(unsigned what))
+{
+	(void)react;
 }
 
 uint32_t jem_signals_forks(void)

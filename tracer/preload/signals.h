@@ -86,6 +86,9 @@ enum jem_signals_forbidden {
 /* From now on none of these; a set. */
 void jem_signals_forbid(unsigned what);
 
+/* `react` is called with what will be forbidden, just before it is. */
+void jem_signals_on_forbidden(void (*react)(unsigned what));
+
 /* The return path that libc gives to handlers. */
 void (*jem_signals_restorer(void))(void);
 

@@ -165,6 +165,7 @@ struct jem_process {
 	uint32_t hot;    /* enum jem_hot, a set made of the rest by jem_plan_settle */
 	uint32_t has_limits;
 	uint32_t is_tsc;
+	uint32_t has_tsc;    /* the rings' ticks are the counter's, also once it is forbidden */
 	uint32_t plan_state; /* enum jem_plan_state */
 	uint32_t stale_count;
 	struct jem_tables *tables;

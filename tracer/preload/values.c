@@ -2,6 +2,7 @@
 #include "tracer/preload/values.h"
 
 #include "tracer/preload/guard.h"
+#include "tracer/preload/life.h"
 #include "tracer/preload/shadow.h"
 #include "tracer/preload/site.h"
 
@@ -19,6 +20,9 @@ static const struct jem_plan_site *find_callsite(const struct jem_machine *machi
 
 static JEM_COLD void start_guard(void)
 {
+	/* It takes system calls; without a guard such memory counts as unreadable. */
+	if (!jem_life_may_call())
+		return;
 	jem_state.guard = jem_guard_start(jem_state.guard_wanted);
 	jem_state.rings->guard = jem_state.guard;
 	/* Not wished again until the plan changes its mind. */
