@@ -235,8 +235,8 @@ UNIT_TESTS += %D%/test_machine %D%/test_guard
 %C%_test_guard_LDADD = libcheck.a libvalues.a -lpthread
 
 # tracer/preload: programs with hooks at several levels, which automake's rules cannot build
-UNIT_TESTS += %D%/test_preload %D%/test_preload_life
-TRACED = %D%/traced_gcc_O0 %D%/traced_gcc_O2 %D%/traced_plug.so %D%/traced_throw
+UNIT_TESTS += %D%/test_preload %D%/test_preload_life %D%/test_preload_values
+TRACED = %D%/traced_gcc_O0 %D%/traced_gcc_O2 %D%/traced_gcc_noplt %D%/traced_plug.so %D%/traced_throw
 PRELOAD_DEFINES =
 if HAVE_CLANG
 TRACED += %D%/traced_clang_O0 %D%/traced_clang_O2
@@ -249,6 +249,9 @@ EXTRA_%C%_test_preload_DEPENDENCIES = $(TRACED) libjemtrace.so
 %C%_test_preload_life_SOURCES = %D%/test_preload_life.c %D%/tracee.c %D%/tracee.h
 %C%_test_preload_life_LDADD = libcheck.a
 EXTRA_%C%_test_preload_life_DEPENDENCIES = $(TRACED) libjemtrace.so
+%C%_test_preload_values_SOURCES = %D%/test_preload_values.c %D%/tracee.c %D%/tracee.h
+%C%_test_preload_values_LDADD = libcheck.a
+EXTRA_%C%_test_preload_values_DEPENDENCIES = $(TRACED) libjemtrace.so
 EXTRA_DIST += %D%/traced.c %D%/traced_plug.c %D%/traced_throw.cc
 CLEANFILES += $(TRACED)
 TRACED_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -finstrument-functions -pthread
@@ -256,6 +259,8 @@ TRACED_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -finstrument-functions -pthread
 	$(AM_V_CCLD)$(CC) $(TRACED_FLAGS) -O0 -o $@ $(srcdir)/%D%/traced.c
 %D%/traced_gcc_O2: %D%/traced.c
 	$(AM_V_CCLD)$(CC) $(TRACED_FLAGS) -O2 -o $@ $(srcdir)/%D%/traced.c
+%D%/traced_gcc_noplt: %D%/traced.c
+	$(AM_V_CCLD)$(CC) $(TRACED_FLAGS) -O1 -fno-plt -o $@ $(srcdir)/%D%/traced.c
 %D%/traced_clang_O0: %D%/traced.c
 	$(AM_V_CCLD)$(CLANG) $(TRACED_FLAGS) -O0 -Wno-everything -o $@ $(srcdir)/%D%/traced.c
 %D%/traced_clang_O2: %D%/traced.c

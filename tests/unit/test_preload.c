@@ -8,11 +8,10 @@
 
 static const char *const all[] = { "outer", "middle", "leaf", NULL };
 static const char *const programs[] = {
-	"tests/unit/traced_gcc_O0",
-	"tests/unit/traced_gcc_O2",
+	"tests/unit/traced_gcc_O0",    "tests/unit/traced_gcc_O2",
+	"tests/unit/traced_gcc_noplt", /* hooks are called by a pointer in memory */
 #ifdef HAVE_CLANG
-	"tests/unit/traced_clang_O0",
-	"tests/unit/traced_clang_O2",
+	"tests/unit/traced_clang_O0",  "tests/unit/traced_clang_O2",
 #endif
 };
 static struct view view;

@@ -241,6 +241,8 @@ void view_accept(struct view *view, struct tracee *tracee)
 	read_symbols(view, tracee->program);
 	view->records = calloc(TRACEE_RECORDS_MAX, sizeof(*view->records));
 	view->threads = calloc(TRACEE_RECORDS_MAX, sizeof(*view->threads));
+	view->values_at = calloc(TRACEE_RECORDS_MAX + 1, sizeof(*view->values_at));
+	view->op_count = 1;
 }
 
 void view_close(struct view *view)
@@ -251,6 +253,7 @@ void view_close(struct view *view)
 	close(view->plan_fd);
 	free(view->records);
 	free(view->threads);
+	free(view->values_at);
 }
 
 struct jem_ring_header *view_header(struct view *view)
@@ -336,6 +339,27 @@ static void note_tails(struct view *view)
 	}
 }
 
+/* With JEM_RECORD_VALUES all that the record has more is parts. */
+static void keep_values(struct view *view, const struct jem_ring_record *record,
+			const uint64_t *words, unsigned fixed)
+{
+	unsigned count = record->words - fixed;
+
+	CHECK_EQ(count > 0, !!(record->flags & JEM_RECORD_VALUES));
+	CHECK_LE(view->word_count + count, TRACEE_WORDS_MAX);
+	memcpy(view->words + view->word_count, words + fixed, count * sizeof(*words));
+	view->word_count += count;
+	view->values_at[view->record_count] = view->word_count;
+}
+
+unsigned view_values(struct view *view, unsigned record, const uint64_t **ret)
+{
+	unsigned begin = view->values_at[record];
+
+	*ret = view->words + begin;
+	return view->values_at[record + 1] - begin;
+}
+
 static void read_record(struct view *view, unsigned thread, const uint64_t *words)
 {
 	struct jem_ring_record record = { 0 };
@@ -352,6 +376,7 @@ static void read_record(struct view *view, unsigned thread, const uint64_t *word
 	view->threads[view->record_count] = thread;
 	view->records[view->record_count++] = record;
 	view->read_count++;
+	keep_values(view, &record, words, fixed[record.kind]);
 }
 
 void view_read(struct view *view)
@@ -359,6 +384,7 @@ void view_read(struct view *view)
 	uint32_t size = view_header(view)->ring_bytes;
 
 	view->record_count = 0;
+	view->word_count = 0;
 	for (unsigned t = 0; t < view_header(view)->thread_count; t++) {
 		struct jem_ring_thread *thread = view_thread(view, t);
 		const uint8_t *ring =
@@ -444,6 +470,16 @@ static uint32_t function_id(const char *const *included, const char *name)
 	return 0;
 }
 
+uint32_t view_code(struct view *view, const struct jem_plan_op *ops, unsigned count)
+{
+	uint32_t begin = view->op_count;
+
+	CHECK_LE(begin + count, TRACEE_OPS_MAX);
+	memcpy(view->ops + begin, ops, count * sizeof(*ops));
+	view->op_count += count;
+	return begin;
+}
+
 void view_plan(struct view *view, const char *const *included, uint32_t state, uint32_t limit,
 	       uint32_t process_limit)
 {
@@ -452,6 +488,7 @@ void view_plan(struct view *view, const char *const *included, uint32_t state, u
 	uint64_t offset = 4096 + view->tables++ % 8 * bytes;
 	struct jem_plan_site *table = (void *)((uint8_t *)plan + offset);
 	struct jem_plan_function *functions = (void *)((uint8_t *)plan + 4096 + 8 * bytes);
+	uint64_t code = 8192 + 8 * bytes;
 
 	note_tails(view);
 	memset(table, 0, bytes);
@@ -466,8 +503,13 @@ void view_plan(struct view *view, const char *const *included, uint32_t state, u
 						       (from->is_inlined ? JEM_SITE_INLINED : 0) |
 						       (from->is_tail ? JEM_SITE_TAIL : 0) };
 
+		if (view->adjust)
+			view->adjust(view, from, &site);
 		put_site(table, &site);
 	}
+	if (view->callsite.key)
+		put_site(table, &view->callsite);
+	memcpy((uint8_t *)plan + code, view->ops, sizeof(view->ops));
 	__atomic_store_n(&plan->generation, plan->generation + 1, __ATOMIC_SEQ_CST);
 	memcpy(plan->magic, JEM_PLAN_MAGIC, 8);
 	plan->version = JEM_RING_VERSION;
@@ -477,6 +519,10 @@ void view_plan(struct view *view, const char *const *included, uint32_t state, u
 	plan->sites_offset = offset;
 	plan->functions_offset = 4096 + 8 * bytes;
 	plan->function_count = FUNCTIONS_MAX;
+	plan->code_offset = code;
+	plan->code_count = view->op_count;
+	plan->guard = view->guard;
+	plan->record_bytes = 4096;
 	for (unsigned i = 1; i < FUNCTIONS_MAX; i++)
 		functions[i].limit = limit;
 	plan->process_limit = process_limit;

@@ -33,6 +33,8 @@ enum {
 	TRACEE_SYMBOLS_MAX = 512,
 	TRACEE_SITES_MAX = 512,
 	TRACEE_RECORDS_MAX = 1 << 17,
+	TRACEE_WORDS_MAX = 1 << 16,
+	TRACEE_OPS_MAX = 256,
 };
 
 struct tracee_site {
@@ -61,6 +63,17 @@ struct view {
 	unsigned record_count;
 	uint64_t read_count; /* records that were ever read */
 	unsigned tables;     /* that were published */
+	/* What follows the fixed part of a record, of view_read: from values_at on, up to the next one's. */
+	uint64_t words[TRACEE_WORDS_MAX];
+	unsigned *values_at;
+	unsigned word_count;
+	/* For view_plan, if not NULL: may change what is published of a site, and add one of its own. */
+	void (*adjust)(struct view *view, const struct tracee_site *from,
+		       struct jem_plan_site *site);
+	struct jem_plan_site callsite; /* without a key: none */
+	struct jem_plan_op ops[TRACEE_OPS_MAX];
+	unsigned op_count; /* from 1: 0 is no plan */
+	uint32_t guard;
 };
 
 /* `words`: arguments; `environment`: NAME=VALUE, up to a NULL each. */
@@ -100,6 +113,11 @@ unsigned view_count(struct view *view, unsigned kind, const char *function);
  */
 void view_plan(struct view *view, const char *const *included, uint32_t state, uint32_t limit,
 	       uint32_t process_limit);
+
+/* Puts ops behind the others, for view_plan; where they begin. */
+uint32_t view_code(struct view *view, const struct jem_plan_op *ops, unsigned count);
+/* The words of values of a record. */
+unsigned view_values(struct view *view, unsigned record, const uint64_t **ret);
 
 /* seen == written + dropped + limited in every thread; the ring's records are what was written. */
 void view_check_accounts(struct view *view);

@@ -58,7 +58,9 @@ static void wait_for_plan(uint64_t wait_ns)
 	uint64_t end = jem_clock_mono_ns() + wait_ns;
 	const struct timespec pause = { 0, WAIT_NS };
 
-	while (!(__atomic_load_n(&jem_state.plan->state, __ATOMIC_ACQUIRE) & JEM_PLAN_COMPLETE) &&
+	/* An odd generation: it is being written. */
+	while ((!(__atomic_load_n(&jem_state.plan->state, __ATOMIC_ACQUIRE) & JEM_PLAN_COMPLETE) ||
+		(__atomic_load_n(&jem_state.plan->generation, __ATOMIC_ACQUIRE) & 1)) &&
 	       jem_clock_mono_ns() < end)
 		jem_sys4(SYS_nanosleep, (long)&pause, 0, 0, 0);
 }
@@ -149,6 +151,9 @@ static JEM_COLD void begin(const struct jem_settings *settings)
 			   __ATOMIC_RELAXED);
 	be(JEM_MODE_ON);
 	jem_plan_settle();
+	/* What was waited for is for the first call, too. */
+	if (settings->wait_ns)
+		jem_plan_renew();
 }
 
 /* The first hook call of a process, of a fork's child, or a try after a while. */
