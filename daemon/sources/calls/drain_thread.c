@@ -258,6 +258,9 @@ static uint64_t drain_all(struct jem_drain *drain)
 
 		next = traced->next;
 		bytes += more;
+		/* Threads that come and go by hundreds have few slots, and wait for none. */
+		if (more)
+			jem_traced_sweep(traced, jem_now_ns());
 		if (drain->gives_up)
 			jem_traced_give_up(traced);
 		if (has_ended && !more && !jem_traced_holds(traced))
