@@ -86,16 +86,22 @@ dist_check_SCRIPTS += $(tracing_tests)
 
 # the tracer: programs that must run as ever. Neither sanitized nor optimised: they fault, and say so.
 calls_programs = %D%/calls/safety.c %D%/calls/signal_programs.c %D%/calls/action_programs.c \
-	%D%/calls/process_programs.c %D%/calls/memory_programs.c
-check_PROGRAMS += %D%/calls/safety %D%/calls/death %D%/calls/hooks.so
+	%D%/calls/process_programs.c %D%/calls/memory_programs.c %D%/calls/hard_programs.c \
+	%D%/calls/type_programs.cc
+check_PROGRAMS += %D%/calls/safety %D%/calls/death %D%/calls/hooks.so %D%/calls/plug.so
 %C%_calls_safety_SOURCES = $(calls_programs) %D%/calls/program.h
 %C%_calls_safety_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -g -O0 -finstrument-functions
+%C%_calls_safety_CXXFLAGS = -g -O0 -finstrument-functions
 %C%_calls_safety_LDFLAGS = -pthread -ldl
+%C%_calls_plug_so_SOURCES = %D%/calls/plug.c
+%C%_calls_plug_so_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -g -O0 -finstrument-functions -fPIC
+%C%_calls_plug_so_LDFLAGS = -shared
 %C%_calls_death_SOURCES = %D%/calls/death.c
 %C%_calls_hooks_so_SOURCES = %D%/calls/hooks.c $(PRELOAD_VALUES)
 %C%_calls_hooks_so_CFLAGS = $(PRELOAD_CFLAGS) -O2
 %C%_calls_hooks_so_LDFLAGS = -shared -Wl,-z,now -Wl,-z,defs
-calls_tests = %D%/test_calls_safety.py
+calls_tests = %D%/test_calls_safety.py %D%/test_calls_traced.py
+EXTRA_DIST += %D%/calls/drive.py
 FLOW_TESTS += $(calls_tests)
 LONG_TESTS += $(calls_tests)
 dist_check_SCRIPTS += $(calls_tests)

@@ -23,11 +23,17 @@ struct program {
 #name, name                                                                        \
 	}
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Each ends with an entry without a name. */
 extern const struct program signal_programs[];
 extern const struct program action_programs[];
 extern const struct program process_programs[];
 extern const struct program memory_programs[];
+extern const struct program hard_programs[];
+extern const struct program type_programs[];
 
 enum {
 	PAGE = 4096,
@@ -54,5 +60,9 @@ char *map_pages(size_t count, int protection);
 
 /* One line on standard output, without stdio: also for handlers. */
 void say(const char *text, long number);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const struct program *const tables[] = { signal_programs, action_programs, process_programs,
-						memory_programs };
+						memory_programs, hard_programs,   type_programs };
 
 long work(const void *pointer, int depth)
 {
