@@ -23,6 +23,8 @@ DRIVE = os.path.join(TOP, "tests", "flow", "calls", "drive.py")
 SECONDS = 300
 
 PROGRAMS = subprocess.run([SAFETY], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+# What is told of a stack that is full depends on who meets its end: see test_calls_safety.py.
+AT_ITS_END = "full_stack_of_a_handler"
 # Of a part of the programs only with the dear guard.
 SOME = ["null_pointer", "handler_jumps", "guard_pages", "broken_nodes", "broken_containers",
         "structures_without_end", "stacks_that_come_and_go", "strict_seccomp", "children_of_fork",
@@ -33,7 +35,11 @@ def outcomes(folder, names):
     def read(name, what):
         with open(os.path.join(folder, f"{name}.{what}"), "rb") as file:
             return file.read()
-    return {name: tuple(read(name, what) for what in ("out", "err", "end")) for name in names}
+    ends = {name: tuple(read(name, what) for what in ("out", "err", "end")) for name in names}
+    if AT_ITS_END in ends:
+        out, err, told = ends[AT_ITS_END]
+        ends[AT_ITS_END] = out, err, told.split(b" code ")[0]
+    return ends
 
 
 def drive(folder, which, names, before=(), as_user=()):
@@ -55,7 +61,7 @@ def check_same(traced, plain):
                  for name in plain if traced[name] != plain[name]]
     check(not differing, f"{len(differing)} programs differ: " + "\n".join(differing))
     for name, (_, _, told) in plain.items():
-        check(b"ended 9" not in told or name == "chain_of_exec", f"{name} cannot run here: {told}")
+        check(b"ended 9" not in told, f"{name} cannot run here: {told}")
 
 
 class Report:

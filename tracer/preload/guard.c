@@ -229,3 +229,8 @@ enum jem_ring_guard jem_guard_start(enum jem_ring_guard wanted)
 	__atomic_store_n(&in_force, guard, __ATOMIC_RELAXED);
 	return guard;
 }
+
+void jem_guard_stop(void)
+{
+	__atomic_store_n(&in_force, JEM_GUARD_NONE, __ATOMIC_RELAXED);
+}

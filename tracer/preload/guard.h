@@ -30,6 +30,9 @@
  */
 enum jem_ring_guard jem_guard_start(enum jem_ring_guard wanted);
 
+/* For good: the program forbids itself what a guard needs, be it the return from a handler. */
+void jem_guard_stop(void);
+
 /*
  * Copies up to `len` bytes at `from` to `to`; returns how many could be read, 0 if none: less than
  * `len` when what is behind the end of a page could not be. `ticks` is now, on the ring's clock.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tracer/preload/signals_interpose.h"
 
+#include "tracer/preload/guard.h"
 #include "tracer/preload/guard_backend.h"
 #include "tracer/preload/next.h"
 #include "tracer/preload/raw.h"
@@ -171,13 +172,15 @@ JEM_HIDDEN __attribute__((used)) void jem_interposed_note(long number, long a, l
 {
 	bool is_prctl = number == SYS_prctl;
 
-	if (is_prctl && a == PR_SET_TSC && b == PR_TSC_SIGSEGV)
+	if (is_prctl && a == PR_SET_TSC && b == PR_TSC_SIGSEGV) {
 		jem_signals_forbid(JEM_FORBIDDEN_CLOCK);
-	else if (is_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_STRICT
-			  : a == SECCOMP_SET_MODE_STRICT)
+	} else if (is_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_STRICT
+			    : a == SECCOMP_SET_MODE_STRICT) {
 		jem_signals_forbid(JEM_FORBIDDEN_CALLS | JEM_FORBIDDEN_CLOCK);
-	else if (!is_prctl || a == PR_SET_SECCOMP)
+	} else if (!is_prctl || a == PR_SET_SECCOMP) {
 		jem_signals_forbid(JEM_FORBIDDEN_CALLS);
+		jem_guard_stop(); /* a filter may forbid rt_sigreturn; the strict mode does not */
+	}
 	if (!jem_signals_may_call())
 		jem_guard_victim_stop();
 }

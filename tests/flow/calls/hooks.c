@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HOOK __attribute__((visibility("default"), no_instrument_function))
 
@@ -96,7 +97,8 @@ static void hook(void)
 {
 	uint64_t ticks;
 
-	if (is_inside || !jem_signals_may_read_clock())
+	/* Before libc is up nobody can tell which guard it shall be. */
+	if (is_inside || !jem_signals_may_read_clock() || !environ)
 		return;
 	is_inside = 1;
 	if (__atomic_load_n(&started, __ATOMIC_ACQUIRE) == 0)
