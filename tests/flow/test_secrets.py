@@ -144,8 +144,8 @@ def prepare(folder):
     return [program("jem"), "run", *options], command, {"cwd": work, "env": environment()}
 
 
-def look_for_secrets(places):
-    check(len(SECRETS) >= 30, f"only {len(SECRETS)} secrets were planted")
+def look_for_secrets(places, planted=30):
+    check(len(SECRETS) >= planted, f"only {len(SECRETS)} secrets were planted")
     found = [f"{SECRETS[word]} ({word}) in {place}" for place, content in places.items()
              for word in SECRETS if word.encode() in content]
     if found:
@@ -174,6 +174,108 @@ def check_alive(log_texts):
                  "+ curl --token *** https://host", "login with password:***"):
         if text not in log_texts and not any(text in t for t in log_texts):
             raise Failed(f"{text} is not among {log_texts}")
+
+
+TRACED = """
+#include <map>
+#include <string>
+#include <vector>
+struct account {
+	const char *user, *password;
+	char token[24];
+	struct { const char *secret_key; } inner;
+	std::string api_key;
+	std::vector<std::string> headers;
+};
+union either { const char *credential; long number; };
+static volatile long sink;
+static void plain_argument(const char *password, int n) { sink += password[n]; }
+static void text_argument(const char *line, const std::string &same) { sink += line[0] + same[0]; }
+static void array_argument(char (*auth_token)[24], const char *const *list) { sink += list[0][0] + (*auth_token)[0]; }
+static void structure(const account *a, const account &same, account copy) { sink += a->user[0]; }
+static void either_of(either e, const std::map<std::string, std::string> *map) { sink += e.number; }
+static const char *get_password(const account *a) { return a->password; }
+static std::string pass_on(std::string text) { return text; }
+static void number_argument(long pin_password, double secret) { sink += pin_password; }
+static void inner_call(int n) { sink += n; }
+static void with_locals(const char *secret)
+{
+	const char *passphrase = secret;
+	std::string access_token = secret;
+	char cookie[24] = "SECRET(local array)";
+	inner_call(cookie[0] + passphrase[0] + access_token[0]);
+}
+int main(int argc, char **argv, char **envp)
+{
+	static char token[24] = "SECRET(array)";
+	static const char *list[] = { "password=SECRET(item of a list)", "harmless item" };
+	account a = { "jane", "SECRET(member)", "SECRET(member array)", { "SECRET(inner member)" },
+		      "SECRET(member string)", { "Authorization: Bearer SECRET(item of a vector)" } };
+	std::map<std::string, std::string> map = { { "password", "token=SECRET(value of a map)" } };
+	static std::string line = "GET https://jane:SECRET(userinfo in a string)@host/";
+	plain_argument("SECRET(argument)", argc);
+	text_argument("db_password=SECRET(assignment in a string)", line);
+	array_argument(&token, list);
+	structure(&a, a, a);
+	either e; e.credential = "SECRET(member of a union)";
+	either_of(e, &map);
+	sink += get_password(&a)[0] + pass_on("Set-Cookie: sid=SECRET(return value); Path=/")[0];
+	number_argument(918273645091827L, 0.918273645091827);
+	with_locals("SECRET(local)");
+	text_argument("harmless text", line);
+}
+"""
+
+
+def traced_program(folder):
+    """A program in C++ whose values hold secrets: {where it lies}."""
+    source = TRACED
+    while "SECRET(" in source:
+        before, _, after = source.partition("SECRET(")
+        where, _, after = after.partition(")")
+        source = before + plant(f"{where} of a traced call") + after
+    SECRETS["918273645091827"] = "number"
+    path = os.path.join(folder, "traced")
+    subprocess.run(["g++", "-x", "c++", "-", "-g", "-O0", "-finstrument-functions", "-o", path],
+                   input=source.encode(), check=True)
+    return path
+
+
+def check_values_came(content):
+    """What is no secret came with its value, and what is one is told as hidden."""
+    for text in (b"harmless text", b"harmless item", b"jane", b"redacted", b"plain_argument"):
+        check(any(text in data for data in content.values()), f"{text} came nowhere")
+
+
+@case
+def no_secret_of_a_traced_call_leaves(folder):
+    SECRETS.clear()
+    job = traced_program(folder)
+    url = f"unix:{folder}/broker.sock"
+    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
+    broker.stdout.readline()
+    report = os.path.join(folder, "report")
+    words = [job, "--password", plant("argument after an option"),
+             f"--auth-token={plant('option with =')}"]
+    # Not the library's own functions: what is a secret here is any text there.
+    options = ["--calls", "*", "--values", "--set", "calls.limit=0", "--set", "calls.depth=4",
+               "--set", "calls.wait=50s", "--set", "calls.exclude=std::*",
+               "--set", "calls.exclude=__gnu_cxx::*"]
+    with Recorder(url) as recorder:
+        for where in (["--broker", url], ["--out", report]):
+            done = subprocess.run([program("jem"), "run", *where, *options, "--", *words],
+                                  check=False, timeout=100, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
+                                  env={**os.environ, "API_TOKEN": plant("variable of a program")})
+            check_equal(done.returncode, 0, done.stderr.decode())
+        recorder.wait(lambda seen: {"call", "profile", "status"} <= {
+            m.head["kind"] for m in seen.messages if m.head["final"]}, what="all calls")
+        places = {"the wire": recorder.bytes(), "standard error": done.stderr}
+    look_for_secrets(places, 19)
+    check_values_came({"the wire": places["the wire"]})
+    content = folder_bytes(report)
+    check_values_came({path: data for path, data in content.items() if "call" in path})
+    look_for_secrets(content, 19)
 
 
 @case

@@ -228,9 +228,14 @@ static void add_exit_values(struct jem_traced *traced, const struct event *event
 			    struct jem_value_request *request)
 {
 	struct jem_traced_shared *shared = traced->shared;
+	const struct jem_image *image = event->found.image;
 	struct jem_value_part kept;
 	struct jem_plan_found found;
 
+	/* What it is called tells whether its return value may be shown. */
+	if (event->found.function)
+		request->function =
+			jem_image_string(image, image->functions[event->found.function].name);
 	if (event->pair.enter && event->pair.values &&
 	    jem_plan_file_find_site(traced->plan, event->pair.enter->site, &found) && found.site) {
 		kept = jem_value_part_of_site(found.image, found.site, event->pair.values,
