@@ -140,7 +140,7 @@ static void pair(struct jem_traced_thread *thread, struct event *event)
 static const struct jem_image_callsite *callsite_of(const struct jem_traced *traced,
 						    const struct event *event,
 						    struct jem_plan_found *found,
-						    struct jem_row_names **names)
+						    struct jem_row_places **names)
 {
 	const struct jem_ring_entry *entry = event->entry;
 	struct jem_traced_known *known;

@@ -188,7 +188,7 @@ static void add_caller(struct jem_rows *rows, const struct jem_row *row)
 
 static void add_names(struct jem_rows *rows, const struct jem_row *row)
 {
-	struct jem_row_names *known = row->names;
+	struct jem_row_places *known = row->names;
 	uint32_t n = rows->n;
 
 	if (known && known->batch == rows->names[JEM_ROW_FUNCTION].batch) {
@@ -203,16 +203,16 @@ static void add_names(struct jem_rows *rows, const struct jem_row *row)
 	else
 		add_address(rows, row->address);
 	if (known)
-		*known = (struct jem_row_names){ .batch = rows->names[JEM_ROW_FUNCTION].batch,
-						 .function = rows->name[JEM_ROW_FUNCTION][n],
-						 .signature = rows->name[JEM_ROW_SIGNATURE][n],
-						 .file = rows->name[JEM_ROW_FILE][n],
-						 .line = rows->line[n] };
+		*known = (struct jem_row_places){ .batch = rows->names[JEM_ROW_FUNCTION].batch,
+						  .function = rows->name[JEM_ROW_FUNCTION][n],
+						  .signature = rows->name[JEM_ROW_SIGNATURE][n],
+						  .file = rows->name[JEM_ROW_FILE][n],
+						  .line = rows->line[n] };
 }
 
 static void add_caller_name(struct jem_rows *rows, const struct jem_row *row)
 {
-	struct jem_row_names *known = row->caller_image ? row->caller_names : &rows->nobody;
+	struct jem_row_places *known = row->caller_image ? row->caller_names : &rows->nobody;
 	uint32_t batch = rows->names[JEM_ROW_CALLER].batch;
 
 	if (known && known->batch == batch) {
@@ -221,8 +221,8 @@ static void add_caller_name(struct jem_rows *rows, const struct jem_row *row)
 	}
 	add_caller(rows, row);
 	if (known)
-		*known = (struct jem_row_names){ .batch = batch,
-						 .function = rows->name[JEM_ROW_CALLER][rows->n] };
+		*known = (struct jem_row_places){ .batch = batch,
+						  .function = rows->name[JEM_ROW_CALLER][rows->n] };
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */

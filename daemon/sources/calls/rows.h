@@ -37,7 +37,7 @@ enum jem_row_name {
 };
 
 /* Where names are in the dictionaries of a batch: kept by the caller from one row to the next, 0 at first. */
-struct jem_row_names {
+struct jem_row_places {
 	uint32_t batch; /* they are those of; 0: none */
 	uint32_t function, signature, file, line;
 };
@@ -56,7 +56,7 @@ struct jem_row {
 	uint32_t caller_file; /* string of the image */
 	uint32_t caller_line;
 	/* of this function and of this caller and no other; or NULL */
-	struct jem_row_names *names, *caller_names;
+	struct jem_row_places *names, *caller_names;
 };
 
 struct jem_rows {
@@ -68,7 +68,7 @@ struct jem_rows {
 	uint8_t *event;
 	uint32_t *name[JEM_ROW_NAME_COUNT];
 	struct jem_names names[JEM_ROW_NAME_COUNT];
-	struct jem_row_names nobody; /* the caller that is not known */
+	struct jem_row_places nobody; /* the caller that is not known */
 	struct jem_buf items[JEM_ROW_ITEM_COUNT];
 	uint32_t item_rows[JEM_ROW_ITEM_COUNT]; /* rows that have an item there; the rest is null */
 	uint64_t has_item[JEM_ROW_ITEM_COUNT];  /* items that are not null */

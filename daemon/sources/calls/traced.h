@@ -31,8 +31,8 @@ struct jem_traced_known {
 	uint64_t key;    /* id of the site, or the address */
 	uint64_t change; /* of the plans, that was the last one then; 0: nothing is here */
 	struct jem_plan_found found;
-	struct jem_row_names names;  /* of the site's function */
-	struct jem_row_names caller; /* of what calls from there */
+	struct jem_row_places names;  /* of the site's function */
+	struct jem_row_places caller; /* of what calls from there */
 };
 
 #define JEM_TRACED_KNOWN_BITS 10u
