@@ -43,7 +43,7 @@ static void add(struct tree *tree)
 		.arg = tree,
 	};
 
-	jem_profile_add(tree->profile, &tree->seen, &how);
+	jem_profile_add_tree(tree->profile, &tree->seen, &how);
 }
 
 static struct jem_ring_edge edge(uint32_t function, uint32_t parent, uint64_t calls, uint64_t total,

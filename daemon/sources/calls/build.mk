@@ -11,11 +11,11 @@ libcalls_a_SOURCES = \
 	%D%/hooks.c %D%/hooks.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/mail.c %D%/mail.h \
-	%D%/names.c %D%/names.h \
 	%D%/pairing.c %D%/pairing.h \
 	%D%/profile.c %D%/profile.h \
 	%D%/profile_records.c %D%/profile_records.h \
 	%D%/records.c \
+	%D%/row_names.c %D%/row_names.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/symbols.c %D%/symbols.h \

@@ -302,8 +302,8 @@ static void add_edge(struct jem_profile *profile, struct jem_profile_seen *seen,
 	move(profile, node);
 }
 
-void jem_profile_add(struct jem_profile *profile, struct jem_profile_seen *seen,
-		     const struct jem_profile_tree *tree)
+void jem_profile_add_tree(struct jem_profile *profile, struct jem_profile_seen *seen,
+			  const struct jem_profile_tree *tree)
 {
 	if (!seen->last) {
 		seen->last = calloc(tree->count, sizeof(*seen->last));

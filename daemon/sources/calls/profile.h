@@ -62,8 +62,8 @@ struct jem_profile_tree {
 };
 
 /* Adds what is new in a tree. */
-void jem_profile_add(struct jem_profile *profile, struct jem_profile_seen *seen,
-		     const struct jem_profile_tree *tree);
+void jem_profile_add_tree(struct jem_profile *profile, struct jem_profile_seen *seen,
+			  const struct jem_profile_tree *tree);
 
 struct jem_profile_caller {
 	const char *function; /* "": what is not followed */

@@ -33,7 +33,7 @@ int jem_rows_create(struct jem_redactor *redactor, struct jem_rows **ret)
 	for (int i = 0; i < JEM_ROW_NAME_COUNT; i++) {
 		rows->name[i] = calloc(JEM_ROWS_MAX, sizeof(*rows->name[i]));
 		is_whole = is_whole && rows->name[i];
-		jem_names_init(&rows->names[i]);
+		jem_row_names_init(&rows->names[i]);
 	}
 	for (int i = 0; i < JEM_ROW_ITEM_COUNT; i++)
 		jem_buf_init(&rows->items[i], 0);
@@ -57,7 +57,7 @@ void jem_rows_destroy(struct jem_rows *rows)
 	free(rows->event);
 	for (int i = 0; i < JEM_ROW_NAME_COUNT; i++) {
 		free(rows->name[i]);
-		jem_names_deinit(&rows->names[i]);
+		jem_row_names_deinit(&rows->names[i]);
 	}
 	for (int i = 0; i < JEM_ROW_ITEM_COUNT; i++)
 		jem_buf_deinit(&rows->items[i]);
@@ -109,19 +109,19 @@ static uint64_t key_of(const void *place)
 /* The name of a function by its address, where it has no other. */
 static void add_address(struct jem_rows *rows, uint64_t address)
 {
-	struct jem_names *names = rows->names;
+	struct jem_row_names *names = rows->names;
 	char text[24];
 	bool is_new;
 
 	/* An odd key is no pointer to a table's element: these are apart. */
 	rows->name[JEM_ROW_FUNCTION][rows->n] =
-		jem_names_index(&names[JEM_ROW_FUNCTION], address << 1 | 1, &is_new);
+		jem_row_names_index(&names[JEM_ROW_FUNCTION], address << 1 | 1, &is_new);
 	if (is_new) {
 		snprintf(text, sizeof(text), "0x%" PRIx64, address);
 		jem_cbor_str(&names[JEM_ROW_FUNCTION].items, text);
 	}
 	for (int i = JEM_ROW_SIGNATURE; i <= JEM_ROW_FILE; i++) {
-		rows->name[i][rows->n] = jem_names_index(&names[i], 0, &is_new);
+		rows->name[i][rows->n] = jem_row_names_index(&names[i], 0, &is_new);
 		if (is_new)
 			jem_cbor_null(&names[i].items);
 	}
@@ -132,10 +132,10 @@ static void add_address(struct jem_rows *rows, uint64_t address)
 static uint32_t string_index(struct jem_rows *rows, enum jem_row_name name,
 			     const struct jem_image *image, uint32_t string)
 {
-	struct jem_names *names = &rows->names[name];
+	struct jem_row_names *names = &rows->names[name];
 	const char *text = jem_image_string(image, string);
 	bool is_new;
-	uint32_t index = jem_names_index(names, *text ? key_of(text) : 0, &is_new);
+	uint32_t index = jem_row_names_index(names, *text ? key_of(text) : 0, &is_new);
 
 	if (is_new)
 		put_text_or_null(rows, &names->items, text);
@@ -145,10 +145,11 @@ static uint32_t string_index(struct jem_rows *rows, enum jem_row_name name,
 static void add_function(struct jem_rows *rows, const struct jem_image *image, uint32_t function)
 {
 	const struct jem_image_function *info = &image->functions[function];
-	struct jem_names *names = &rows->names[JEM_ROW_FUNCTION];
+	struct jem_row_names *names = &rows->names[JEM_ROW_FUNCTION];
 	bool is_new;
 
-	rows->name[JEM_ROW_FUNCTION][rows->n] = jem_names_index(names, key_of(info) << 1, &is_new);
+	rows->name[JEM_ROW_FUNCTION][rows->n] =
+		jem_row_names_index(names, key_of(info) << 1, &is_new);
 	if (is_new)
 		put_text(rows, &names->items, jem_image_string(image, info->name));
 	rows->name[JEM_ROW_SIGNATURE][rows->n] =
@@ -159,14 +160,14 @@ static void add_function(struct jem_rows *rows, const struct jem_image *image, u
 
 static void add_caller(struct jem_rows *rows, const struct jem_row *row)
 {
-	struct jem_names *names = &rows->names[JEM_ROW_CALLER];
+	struct jem_row_names *names = &rows->names[JEM_ROW_CALLER];
 	const struct jem_image *image = row->caller_image;
 	const struct jem_image_function *info;
 	const char *file;
 	bool is_new;
 
 	rows->name[JEM_ROW_CALLER][rows->n] =
-		jem_names_index(names, image ? key_of(row->caller_key) : 0, &is_new);
+		jem_row_names_index(names, image ? key_of(row->caller_key) : 0, &is_new);
 	if (!is_new)
 		return;
 	if (!image) {
@@ -266,7 +267,7 @@ bool jem_rows_is_full(const struct jem_rows *rows)
 	if (rows->n == JEM_ROWS_MAX)
 		return true;
 	for (int i = 0; i < JEM_ROW_NAME_COUNT; i++) {
-		if (jem_names_is_full(&rows->names[i]))
+		if (jem_row_names_is_full(&rows->names[i]))
 			return true;
 		bytes += rows->names[i].items.len;
 	}
@@ -326,7 +327,7 @@ static struct jem_column number_column(const char *name, const uint32_t *values)
 static struct jem_column name_column(struct jem_rows *rows, enum jem_row_name name)
 {
 	static const char *const words[] = { "function", "signature", "file", "caller" };
-	const struct jem_names *names = &rows->names[name];
+	const struct jem_row_names *names = &rows->names[name];
 
 	return (struct jem_column){ .name = words[name],
 				    .shape = JEM_COLUMN_DICT,
@@ -369,7 +370,7 @@ static bool has_failed(const struct jem_rows *rows)
 static void forget(struct jem_rows *rows)
 {
 	for (int i = 0; i < JEM_ROW_NAME_COUNT; i++)
-		jem_names_clear(&rows->names[i]);
+		jem_row_names_clear(&rows->names[i]);
 	for (int i = 0; i < JEM_ROW_ITEM_COUNT; i++) {
 		jem_buf_clear(&rows->items[i]);
 		rows->item_rows[i] = 0;

@@ -13,7 +13,7 @@
 
 #include "common/columns.h"
 #include "common/redact.h"
-#include "daemon/sources/calls/names.h"
+#include "daemon/sources/calls/row_names.h"
 #include "tracer/symbols/image.h"
 
 #define JEM_ROWS_MAX 3000u
@@ -67,7 +67,7 @@ struct jem_rows {
 	uint32_t *pid, *tid, *depth, *line;
 	uint8_t *event;
 	uint32_t *name[JEM_ROW_NAME_COUNT];
-	struct jem_names names[JEM_ROW_NAME_COUNT];
+	struct jem_row_names names[JEM_ROW_NAME_COUNT];
 	struct jem_row_places nobody; /* the caller that is not known */
 	struct jem_buf items[JEM_ROW_ITEM_COUNT];
 	uint32_t item_rows[JEM_ROW_ITEM_COUNT]; /* rows that have an item there; the rest is null */

@@ -343,7 +343,7 @@ void jem_traced_profile(struct jem_traced *traced, bool all)
 			continue;
 		thread->seen = account.seen;
 		of.thread = i;
-		jem_profile_add(traced->shared->profile, &thread->profile, &tree);
+		jem_profile_add_tree(traced->shared->profile, &thread->profile, &tree);
 	}
 }
 
