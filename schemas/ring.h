@@ -11,7 +11,7 @@
  * Both are memfds, sealed against resizing before they are sent with SCM_RIGHTS in one `jem_hello`
  * over a SOCK_SEQPACKET unix socket. No answer is waited for: an empty plan means that everything is
  * recorded without values until the daemon has written one. With JEM_CALLS_FILE the rings are a
- * regular file and there is no plan.
+ * regular file, whose ticks are those of CLOCK_MONOTONIC, and there is no plan.
  *
  * Everything is keyed by the hook's return address (a site). Numbers are little-endian, the layout
  * is that of x86-64 and AArch64; offsets are in bytes from the start of the file.
@@ -54,7 +54,8 @@ struct jem_ring_header {
 	uint64_t threads_offset; /* struct jem_ring_thread[thread_count] */
 	uint64_t rings_offset;   /* thread_count rings */
 	uint64_t edges_offset;   /* thread_count tables of struct jem_ring_edge */
-	uint64_t start_ticks;    /* one instant on both clocks */
+	/* One instant on both clocks. Where ticks are those of CLOCK_MONOTONIC: on CLOCK_REALTIME. */
+	uint64_t start_ticks;
 	uint64_t start_mono_ns;
 	uint32_t modules_seen; /* entries that hold something; release after the entry */
 	uint32_t modules_lost; /* no room in the table */
@@ -93,7 +94,7 @@ struct jem_ring_module {
 	uint32_t build_id_len; /* 0: it has none */
 	uint8_t build_id[JEM_RING_BUILD_MAX];
 	char path
-		[JEM_RING_PATH_MAX]; /* as the dynamic loader has it; the program itself: absolute */
+		[JEM_RING_PATH_MAX]; /* as the dynamic loader has it, made absolute; NUL-terminated */
 	uint8_t reserved[12];
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/clock.h"
 #include "tests/unit/check.h"
 #include "tests/unit/tracee.h"
 
@@ -459,6 +460,8 @@ CASE(records_into_a_file)
 	struct stat status;
 	int fd;
 
+	uint64_t before_mono_ns = jem_now_ns(), before_wall_ns = jem_wall_ns();
+
 	snprintf(variable, sizeof(variable), "JEM_CALLS_FILE=%s/calls.%%p", check_folder());
 	runs_alone(environment);
 	snprintf(path, sizeof(path), "for f in %s/calls.*; do mv $f %s/one; done", check_folder(),
@@ -472,6 +475,11 @@ CASE(records_into_a_file)
 	CHECK(!memcmp(header.magic, JEM_RING_MAGIC, 8));
 	CHECK_EQ(header.file_bytes, status.st_size);
 	CHECK_GE(status.st_blocks * 512, status.st_size);
+	/* Readable wherever the file goes: no counter whose rate nobody knows there. */
+	CHECK_EQ(header.clock, JEM_RING_MONOTONIC);
+	CHECK_GE(header.start_mono_ns, before_mono_ns);
+	CHECK_GE(header.start_ticks, before_wall_ns);
+	CHECK_LE(header.start_ticks, jem_wall_ns());
 	struct jem_ring_thread slot;
 
 	CHECK_EQ(pread(fd, &slot, sizeof(slot), (off_t)header.threads_offset), sizeof(slot));

@@ -17,18 +17,26 @@ enum {
 /* The last instant before anything was forbidden, on both; a fork's child inherits it. */
 static uint64_t last_ticks, last_mono_ns;
 
-uint64_t jem_clock_mono_ns(void)
+static uint64_t read_ns(clockid_t clock)
 {
 	struct timespec now = { 0, 0 };
 
-	/* With some clock sources the vDSO makes a system call as well. */
-	if (!jem_signals_may_call())
-		return last_mono_ns;
 	if (likely(jem_signals_may_read_clock()))
-		clock_gettime(CLOCK_MONOTONIC, &now);
+		clock_gettime(clock, &now);
 	else
-		jem_sys3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0);
+		jem_sys3(SYS_clock_gettime, clock, (long)&now, 0);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t jem_clock_mono_ns(void)
+{
+	/* With some clock sources the vDSO makes a system call as well. */
+	return jem_signals_may_call() ? read_ns(CLOCK_MONOTONIC) : last_mono_ns;
+}
+
+uint64_t jem_clock_start_wall_ns(void)
+{
+	return read_ns(CLOCK_REALTIME) - (jem_clock_mono_ns() - jem_state.start_mono_ns);
 }
 
 static bool has_invariant_tsc(void)
@@ -65,11 +73,11 @@ static void ask_for_counter(void)
 		jem_signals_forbid(JEM_FORBIDDEN_CLOCK);
 }
 
-void jem_clock_start(void)
+void jem_clock_start(bool is_for_file)
 {
 	if (jem_signals_may_read_clock())
 		ask_for_counter();
-	jem_state.is_tsc = jem_signals_may_read_clock() && has_invariant_tsc();
+	jem_state.is_tsc = !is_for_file && jem_signals_may_read_clock() && has_invariant_tsc();
 	jem_state.has_tsc = jem_state.is_tsc;
 	jem_signals_on_forbidden(stop_time);
 	/* The reading of the other clock lies between two of ours: the middle is its instant. */

@@ -18,8 +18,14 @@ uint64_t jem_clock_mono_ns(void);
 /* Ticks where the counter is not used. */
 JEM_SAVES uint64_t jem_clock_other_ticks(void);
 
-/* Chooses the clock of this process and notes one instant on both. */
-void jem_clock_start(void);
+/*
+ * Chooses the clock of this process and notes one instant on both. A file is read when the counter's rate
+ * cannot be measured any more, on another machine perhaps: it has the slower clock.
+ */
+void jem_clock_start(bool is_for_file);
+
+/* The instant that was noted, in nanoseconds of CLOCK_REALTIME. */
+uint64_t jem_clock_start_wall_ns(void);
 
 static inline uint64_t jem_ticks_tsc(void)
 {

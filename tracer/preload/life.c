@@ -130,7 +130,7 @@ static JEM_COLD void begin(const struct jem_settings *settings)
 	jem_self = NULL;
 	jem_kept.patch_lock = 0;
 	jem_state.pid = pid;
-	jem_clock_start();
+	jem_clock_start(!settings->socket);
 	jem_limit_start();
 	jem_plan_start(settings);
 	status = make(settings, parent, jem_state.start_ticks);

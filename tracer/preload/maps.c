@@ -162,7 +162,7 @@ static int map_rings(int fd, const struct jem_ring_header *header)
 	*rings = *header;
 	rings->pid = jem_state.pid;
 	rings->clock = jem_state.is_tsc ? JEM_RING_TSC : JEM_RING_MONOTONIC;
-	rings->start_ticks = jem_state.start_ticks;
+	rings->start_ticks = jem_state.is_tsc ? jem_state.start_ticks : jem_clock_start_wall_ns();
 	rings->start_mono_ns = jem_state.start_mono_ns;
 	for (unsigned i = 0; i < sizeof(rings->magic); i++)
 		rings->magic[i] = JEM_RING_MAGIC[i];

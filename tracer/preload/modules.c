@@ -145,11 +145,39 @@ static bool is_of_no_interest(const struct found *found)
 	return true;
 }
 
+/* The working directory and a slash: 0 where that is not to be had, or `name` would not fit behind it. */
+static unsigned put_folder(struct jem_ring_module *to, const char *name)
+{
+	long count = jem_sys3(SYS_getcwd, (long)to->path, JEM_RING_PATH_MAX, 0);
+	unsigned len = count > 1 && to->path[0] == '/' ? (unsigned)count - 1 : 0;
+	unsigned more = 0;
+
+	while (name[more])
+		more++;
+	if (!len || len + 1 + more >= JEM_RING_PATH_MAX)
+		return 0;
+	if (len > 1)
+		to->path[len++] = '/';
+	return len;
+}
+
+/* Of dlopen("./plugin.so") the loader has just that, which tells others nothing. */
+static bool is_relative(const char *name)
+{
+	if (*name == '/')
+		return false;
+	while (*name && *name != '/')
+		name++;
+	return *name;
+}
+
 static void put_path(struct jem_ring_module *to, const char *name)
 {
 	unsigned len = 0;
 	long count;
 
+	if (is_relative(name))
+		len = put_folder(to, name);
 	if (!*name) {
 		count = jem_sys4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)to->path,
 				 JEM_RING_PATH_MAX - 1);
