@@ -30,7 +30,7 @@ struct printer {
 	uint64_t printed;
 };
 
-/* {"kind":"log","node":"n1",<the line's own members>} */
+/* {"kind":"log","node":"n1",<the line's own members>}; of a profile "host", as its nodes are others. */
 static void put_json(struct printer *printer, const struct jem_replay_record *record)
 {
 	const struct jem_stream *stream =
@@ -38,7 +38,8 @@ static void put_json(struct printer *printer, const struct jem_replay_record *re
 
 	jem_buf_printf(&printer->line, "{\"kind\":\"%s\",", jem_kinds[record->kind].name);
 	if (stream && *stream->node)
-		jem_buf_printf(&printer->line, "\"node\":\"%s\",", stream->node);
+		jem_buf_printf(&printer->line, "\"%s\":\"%s\",",
+			       record->kind == JEM_KIND_profile ? "host" : "node", stream->node);
 	jem_buf_add(&printer->line, record->line + 1, record->len - 1);
 }
 
