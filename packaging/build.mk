@@ -8,6 +8,7 @@ man_pages = \
 	%D%/man/jem-calls.1 \
 	%D%/man/jem-check.1 \
 	%D%/man/jem-control.1 \
+	%D%/man/jem-expand.1 \
 	%D%/man/jem-log.1 \
 	%D%/man/jem-receive.1 \
 	%D%/man/jem-report.1 \

@@ -37,7 +37,10 @@ jem_tool_SOURCES = \
 	%D%/calls.c %D%/calls.h \
 	%D%/calls_chrome.c \
 	%D%/calls_profile.c \
+	%D%/calls_copy.c %D%/calls_copy.h \
+	%D%/calls_file.c %D%/calls_file.h \
 	%D%/collect.c \
+	%D%/expand.c \
 	%D%/control.c \
 	%D%/live.c %D%/live.h \
 	%D%/log.c \
@@ -54,7 +57,7 @@ jem_tool_SOURCES = \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def
-jem_tool_LDADD = libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
+jem_tool_LDADD = libcalls.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
 	$(FREETYPE_LIBS) -lm
 # what jemd checks too
 jem_tool_SOURCES += daemon/calls_check.c daemon/calls_check.h

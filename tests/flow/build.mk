@@ -80,7 +80,7 @@ dist_check_SCRIPTS += $(receiver_tests)
 LONG_TESTS += %D%/test_receive.py
 # calls of C and C++ code, from launcher to broker
 EXTRA_DIST += %D%/fake_traced.py
-tracing_tests = %D%/test_calls.py
+tracing_tests = %D%/test_calls.py %D%/test_calls_file.py
 FLOW_TESTS += $(tracing_tests)
 dist_check_SCRIPTS += $(tracing_tests)
 

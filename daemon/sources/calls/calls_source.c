@@ -117,7 +117,7 @@ static void on_profile(void *arg, const struct jem_profile_rows *rows)
 {
 	struct jem_calls_source *source = arg;
 
-	jem_profile_publish(source->options.batcher, rows);
+	jem_profile_publish(source->options.batcher, rows, jem_now_ns());
 }
 
 static void on_module(void *arg, const struct jem_symbols_request *request)

@@ -47,10 +47,9 @@ static void publish(struct jem_batcher *batcher, const struct jem_profile_rows *
 	jem_batcher_end(batcher, JEM_IN_TIME);
 }
 
-void jem_profile_publish(struct jem_batcher *batcher, const struct jem_profile_rows *rows)
+void jem_profile_publish(struct jem_batcher *batcher, const struct jem_profile_rows *rows,
+			 uint64_t mono_ns)
 {
-	uint64_t now_ns = jem_now_ns();
-
 	for (size_t i = 0; i < rows->count; i++)
-		publish(batcher, rows, &rows->rows[i], now_ns);
+		publish(batcher, rows, &rows->rows[i], mono_ns);
 }

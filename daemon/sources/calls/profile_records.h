@@ -6,6 +6,8 @@
 #include "daemon/batcher.h"
 #include "daemon/sources/calls/profile.h"
 
-void jem_profile_publish(struct jem_batcher *batcher, const struct jem_profile_rows *rows);
+/* `mono_ns`: when they were so. */
+void jem_profile_publish(struct jem_batcher *batcher, const struct jem_profile_rows *rows,
+			 uint64_t mono_ns);
 
 #endif
