@@ -145,6 +145,11 @@ static int open_credentials(struct jem_sources *sources)
 	return given->pid > 0 ? jem_credential_source_create(&options, &sources->credentials) : 0;
 }
 
+static bool read_calls(void *arg, struct jem_calls_account *ret)
+{
+	return jem_calls_source_account(arg, ret);
+}
+
 int jem_sources_create(const struct jem_sources_options *options, struct jem_sources **ret)
 {
 	struct jem_sources *sources = calloc(1, sizeof(*sources));
@@ -170,6 +175,8 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	if (sources->self && sources->metrics)
 		jem_self_source_add_ticks(sources->self,
 					  jem_metrics_source_ticks(sources->metrics));
+	if (sources->self && sources->calls)
+		jem_self_source_add_calls(sources->self, read_calls, sources->calls);
 	check_created("watch on the clock",
 		      jem_wall_clock_source_create(options->loop, options->batcher, options->clock,
 						   &sources->wall_clock));

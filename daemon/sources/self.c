@@ -19,6 +19,8 @@ struct jem_self_source {
 	struct jem_batcher *batcher;           /* borrowed, outlives us */
 	struct jem_outlets *outlets;           /* borrowed, outlives us */
 	const struct jem_metrics_ticks *ticks; /* borrowed, outlives us; or NULL */
+	bool (*read_calls)(void *arg, struct jem_calls_account *ret); /* NULL: none are traced */
+	void *calls_arg;                                              /* borrowed, outlives us */
 	uv_timer_t timer;
 };
 
@@ -46,6 +48,13 @@ int jem_self_source_create(uv_loop_t *loop, struct jem_batcher *batcher,
 void jem_self_source_add_ticks(struct jem_self_source *self, const struct jem_metrics_ticks *ticks)
 {
 	self->ticks = ticks;
+}
+
+void jem_self_source_add_calls(struct jem_self_source *self,
+			       bool (*read)(void *arg, struct jem_calls_account *ret), void *arg)
+{
+	self->read_calls = read;
+	self->calls_arg = arg;
 }
 
 static uint64_t resident_bytes(void)
@@ -122,6 +131,30 @@ static void add_ticks(const struct jem_self_source *self, struct jem_record *rec
 	add(record, JEM_METRIC_ticks_missed, (double)self->ticks->missed);
 }
 
+static void add_calls(const struct jem_self_source *self, struct jem_record *record)
+{
+	struct jem_calls_account account;
+
+	if (!self->read_calls || !self->read_calls(self->calls_arg, &account))
+		return;
+	add(record, JEM_METRIC_calls_processes, (double)account.processes);
+	add(record, JEM_METRIC_calls_seen, (double)account.seen);
+	add(record, JEM_METRIC_calls_records, (double)account.rows);
+	add(record, JEM_METRIC_calls_unselected, (double)account.unselected);
+	add(record, JEM_METRIC_calls_ring_full, (double)account.dropped);
+	add(record, JEM_METRIC_calls_limited, (double)account.limited);
+	add(record, JEM_METRIC_calls_unslotted, (double)account.unslotted);
+	add(record, JEM_METRIC_calls_broken, (double)account.broken);
+	add(record, JEM_METRIC_calls_unwound, (double)account.unwound);
+	add(record, JEM_METRIC_calls_edges_lost, (double)account.edges_lost);
+	add(record, JEM_METRIC_calls_profile_lost, (double)account.profile_lost);
+	add(record, JEM_METRIC_calls_modules_lost, (double)account.modules_lost);
+	add(record, JEM_METRIC_calls_plan_faults, (double)account.plan_faults);
+	add(record, JEM_METRIC_calls_patched, (double)account.patched);
+	add(record, JEM_METRIC_calls_unpatchable, (double)account.unpatchable);
+	add(record, JEM_METRIC_calls_drain_s, (double)account.cpu_ns * 1e-9);
+}
+
 void jem_self_source_publish(struct jem_self_source *self)
 {
 	struct jem_record *record = jem_batcher_begin(self->batcher, JEM_KIND_metric, jem_now_ns());
@@ -132,6 +165,7 @@ void jem_self_source_publish(struct jem_self_source *self)
 	add_costs(record);
 	add_ticks(self, record);
 	add_accounts(self, record);
+	add_calls(self, record);
 	jem_record_object_end(record);
 	jem_batcher_end(self->batcher, JEM_IN_TIME);
 }

@@ -11,6 +11,7 @@
 
 #include "daemon/batcher.h"
 #include "daemon/outlets.h"
+#include "daemon/sources/calls/account.h"
 #include "daemon/sources/metrics/metrics_source.h"
 
 struct jem_self_source;
@@ -20,6 +21,10 @@ int jem_self_source_create(uv_loop_t *loop, struct jem_batcher *batcher,
 
 /* What the ticks of the metrics source cost and how late they come is told from then on. */
 void jem_self_source_add_ticks(struct jem_self_source *self, const struct jem_metrics_ticks *ticks);
+
+/* What tracing of calls did, lost and cost is told from then on, once `read` has it (true). */
+void jem_self_source_add_calls(struct jem_self_source *self,
+			       bool (*read)(void *arg, struct jem_calls_account *ret), void *arg);
 
 /* Publishes now: at the end, before the batcher's last batches. */
 void jem_self_source_publish(struct jem_self_source *self);

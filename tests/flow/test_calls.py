@@ -295,6 +295,18 @@ int main(void) { struct point p = { 7, "seven" }; printf("%d\\n", walk(10, &p));
 """
 
 
+def check_account(recorder):
+    """What the monitor tells of its tracing: complete, and in the sum what happened."""
+    values = [r["values"] for r in recorder.records("metric") if r["scope"] == "monitor"][-1]
+    told = {name[6:]: value for name, value in values.items() if name.startswith("calls_")}
+    check_equal((told["processes"], told["records"]), (1, 22))
+    check_equal(told["seen"], told["records"] + told["unselected"] + told["ring_full"] +
+                told["limited"] + told["broken"], "what became of the calls")
+    check_equal([told[name] for name in ("unslotted", "unwound", "edges_lost", "profile_lost",
+                                         "modules_lost", "plan_faults")], [0] * 6, "losses")
+    check(told["drain_s"] > 0, told)
+
+
 @case
 def traces_a_program_and_publishes_its_calls(folder):
     if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
@@ -329,6 +341,7 @@ def traces_a_program_and_publishes_its_calls(folder):
         check_equal((last["leaf"]["calls"], last["leaf"]["returns"], last["walk"]["calls"]),
                     (10, 10, 1), "profile")
         check_equal([c["function"] for c in last["leaf"]["callers"]], ["walk"])
+        check_account(recorder)
 
 
 @case

@@ -4,7 +4,9 @@ noinst_LIBRARIES += libcalls.a
 libcalls_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 libcalls_a_SOURCES = \
 	%D%/calls_source.c %D%/calls_source.h \
+	%D%/account.h \
 	%D%/drain.c %D%/drain.h \
+	%D%/drain_account.c \
 	%D%/drain_internal.h \
 	%D%/drain_thread.c \
 	%D%/hello.c %D%/hello.h \

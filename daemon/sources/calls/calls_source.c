@@ -419,6 +419,14 @@ int jem_calls_source_control(struct jem_calls_source *source, const char *assign
 	return status;
 }
 
+bool jem_calls_source_account(struct jem_calls_source *source, struct jem_calls_account *ret)
+{
+	if (!source->drain)
+		return false;
+	jem_drain_account(source->drain, ret);
+	return true;
+}
+
 void jem_calls_source_stop(struct jem_calls_source *source)
 {
 	if (source->is_stopped)

@@ -14,6 +14,7 @@
 #include "common/config.h"
 #include "common/dead_end.h"
 #include "daemon/batcher.h"
+#include "daemon/sources/calls/account.h"
 
 struct jem_calls_source;
 
@@ -52,6 +53,9 @@ void jem_calls_source_settle(struct jem_calls_source *source, uint64_t deadline_
  */
 int jem_calls_source_control(struct jem_calls_source *source, const char *assignments, size_t len,
 			     struct jem_err *err);
+
+/* What was done and lost so far; false: nothing was traced yet. */
+bool jem_calls_source_account(struct jem_calls_source *source, struct jem_calls_account *ret);
 
 /* No more records; what is known is told first. Idempotent. */
 void jem_calls_source_stop(struct jem_calls_source *source);

@@ -64,6 +64,7 @@ static void free_drain(struct jem_drain *drain)
 	jem_profile_destroy(drain->shared.profile);
 	jem_redactor_destroy(drain->redactor);
 	free(drain->polled);
+	uv_mutex_destroy(&drain->account_lock);
 	if (drain->wake >= 0)
 		close(drain->wake);
 	free(drain);
@@ -94,6 +95,11 @@ int jem_drain_create(uv_loop_t *loop, struct jem_redactor *redactor, const struc
 		drain->shared.ticks = *ticks;
 	else
 		(void)jem_ticks_init(&drain->shared.ticks);
+	if (uv_mutex_init(&drain->account_lock) < 0) {
+		jem_redactor_destroy(redactor);
+		free(drain);
+		return -ENOMEM;
+	}
 	jem_mailbox_init(&drain->in);
 	jem_mailbox_init(&drain->out);
 	drain->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -179,13 +185,6 @@ void jem_drain_finish(struct jem_drain *drain, bool give_up, void (*on_finished)
 	drain->on_finished = on_finished;
 	mail->gives_up = give_up;
 	post(drain, mail);
-}
-
-void jem_drain_account(struct jem_drain *drain, struct jem_drain_account *ret)
-{
-	ret->rows = atomic_load(&drain->rows);
-	ret->unselected = atomic_load(&drain->unselected);
-	ret->processes = atomic_load(&drain->processes);
 }
 
 void jem_drain_stop(struct jem_drain *drain)

@@ -14,6 +14,7 @@
 
 #include "common/kind.h"
 #include "daemon/batcher.h"
+#include "daemon/sources/calls/account.h"
 #include "daemon/sources/calls/hello.h"
 #include "daemon/sources/calls/profile.h"
 #include "daemon/sources/calls/symbols.h"
@@ -59,11 +60,8 @@ void jem_drain_image(struct jem_drain *drain, uint64_t token, uint32_t module,
  */
 void jem_drain_finish(struct jem_drain *drain, bool give_up, void (*on_finished)(void *arg));
 
-/* What the thread has done, for tests and self-metrics. */
-struct jem_drain_account {
-	uint64_t rows, unselected, processes;
-};
-void jem_drain_account(struct jem_drain *drain, struct jem_drain_account *ret);
+/* What was done and lost, up to a tenth of a second ago, or to the end. (drain_account.c) */
+void jem_drain_account(struct jem_drain *drain, struct jem_calls_account *ret);
 
 /* Ends the thread after a last look at everything; what it has to tell comes before this returns. */
 void jem_drain_stop(struct jem_drain *drain);

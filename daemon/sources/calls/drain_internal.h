@@ -32,11 +32,21 @@ struct jem_drain {
 	bool is_profile_due; /* something has moved since the last one */
 	uint64_t flush_ns, check_ns, profile_ns;
 	unsigned profiles;
-	atomic_ullong rows, unselected, processes; /* read by the loop */
+	uint64_t rows, processes;
+	struct jem_calls_account gone; /* of processes that are no more */
+
+	uv_mutex_t account_lock;
+	struct jem_calls_account account; /* under it: what is told */
 };
 
 /* The thread: returns when it is told to end. */
 void jem_drain_run(void *arg);
+
+/* Adds what a process has counted. */
+void jem_drain_count(struct jem_calls_account *sum, const struct jem_traced *traced);
+
+/* The account of this moment, for jem_drain_account. */
+void jem_drain_tell_account(struct jem_drain *drain);
 
 /* What it works with, made before it starts; jem_drain_create frees it. */
 int jem_drain_prepare(struct jem_drain *drain);

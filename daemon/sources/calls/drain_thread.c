@@ -58,7 +58,7 @@ static void take_rows(void *arg)
 		return;
 	jem_buf_init(&map, 0);
 	status = jem_rows_take(rows, &base_ns, &n, &map);
-	atomic_fetch_add(&drain->rows, n);
+	drain->rows += n;
 	mail = status < 0 ? NULL : jem_mail_create(JEM_MAIL_ROWS, map.len);
 	if (!mail) {
 		jem_buf_deinit(&map);
@@ -145,7 +145,7 @@ static void remove_process(struct jem_drain *drain, struct jem_traced *traced)
 	jem_traced_profile(traced, true);
 	drain->is_profile_due = true;
 	tell_losses(drain, traced);
-	atomic_fetch_add(&drain->unselected, traced->unselected);
+	jem_drain_count(&drain->gone, traced);
 	if (mail) {
 		mail->token = traced->token;
 		tell(drain, mail);
@@ -182,7 +182,7 @@ static void add_process(struct jem_drain *drain, struct jem_mail *mail)
 	traced->next = drain->list;
 	drain->list = traced;
 	drain->count++;
-	atomic_fetch_add(&drain->processes, 1);
+	drain->processes++;
 	jem_traced_look_at_modules(traced);
 }
 
@@ -277,6 +277,7 @@ static void check(struct jem_drain *drain, uint64_t now)
 		jem_traced_sweep(traced, now);
 		tell_losses(drain, traced);
 	}
+	jem_drain_tell_account(drain);
 	drain->check_ns = now + CHECK_MS * MS_NS;
 }
 
@@ -312,6 +313,7 @@ static void maybe_finish(struct jem_drain *drain, uint64_t bytes)
 	}
 	tell_profile(drain, false, ROWS_LAST_MAX);
 	tell_profile(drain, true, ROWS_LAST_MAX);
+	jem_drain_tell_account(drain);
 	tell(drain, mail);
 }
 
@@ -365,6 +367,7 @@ void jem_drain_run(void *arg)
 		else if (period_ms < IDLE_MS)
 			period_ms = period_ms * 2 < IDLE_MS ? period_ms * 2 : IDLE_MS;
 	}
+	jem_drain_tell_account(drain);
 	while (drain->list) {
 		struct jem_traced *traced = drain->list;
 
