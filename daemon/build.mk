@@ -8,6 +8,7 @@ libdaemon_a_SOURCES = \
 	%D%/job.c %D%/job.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/outlets.c %D%/outlets.h \
+	%D%/packing.c %D%/packing.h \
 	%D%/prmon.c %D%/prmon.h \
 	%D%/redaction.c %D%/redaction.h \
 	%D%/publisher.c %D%/publisher.h \
@@ -26,4 +27,4 @@ include daemon/sources/metrics/build.mk
 
 bin_PROGRAMS += jemd
 jemd_SOURCES = %D%/calls_check.c %D%/calls_check.h %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
-jemd_LDADD = libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) -lpthread -lm
+jemd_LDADD = libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lpthread -lm

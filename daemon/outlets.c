@@ -2,6 +2,7 @@
 #include "daemon/outlets.h"
 
 #include "common/log.h"
+#include "daemon/packing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -134,8 +135,10 @@ int jem_outlets_create(const struct jem_outlets_options *options, struct jem_out
 
 void jem_outlets_push(struct jem_outlets *outlets, struct jem_batch *batch)
 {
-	size_t size = sizeof(*batch) + batch->len + 1;
+	size_t size;
 
+	batch = jem_batch_pack(batch);
+	size = sizeof(*batch) + batch->len + 1;
 	for (size_t i = 0; i + 1 < outlets->count; i++) {
 		struct jem_batch *copy = malloc(size);
 

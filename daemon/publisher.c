@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/publisher.h"
 
+#include "common/compress.h"
+#include "daemon/packing.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -109,6 +112,8 @@ static void describe(const struct jem_batch *batch, const char *topic, const cha
 		.message_id = slice(message_id),
 		.content_type = slice(kind->encoding == JEM_ENCODING_CBOR ? "application/cbor"
 									  : "application/json"),
+		.content_encoding =
+			slice(jem_batch_is_packed(batch) ? JEM_CONTENT_ENCODING_ZSTD : ""),
 		.creation_time_ms = (int64_t)(head->t0_us / 1000),
 		.is_durable = kind->is_human,
 		.property_count = sizeof(properties) / sizeof(*properties),

@@ -18,6 +18,7 @@ import subprocess
 import threading
 
 import cbor2
+import zstandard
 import jsonschema
 
 from jemtest import BUILD, TOP, Failed, program, spawn, wait_until
@@ -156,8 +157,16 @@ def loads(text):
     return json.loads(text, object_pairs_hook=_no_doubles, parse_constant=_no_constant)
 
 
+def unpack(body):
+    """The body without its zstd frame, if it is one."""
+    if body[:4] == b"\x28\xb5\x2f\xfd":
+        return zstandard.ZstdDecompressor().decompress(body, max_output_size=1 << 20)
+    return body
+
+
 def check_batch(body, content_type="application/json"):
     """Decodes and checks the body of a message: (head, records), or Failed with the place."""
+    body = unpack(body)
     if content_type == "application/cbor":
         head, records = decode_columns(body)
         _check(head, "head", "", "head")
@@ -204,6 +213,9 @@ class Message:
         for name, value in wanted.items():
             if about[name] != value:
                 raise Failed(f"{name} is {about[name]}, the head says {value}")
+        encoding = "zstd" if self.body[:4] == b"\x28\xb5\x2f\xfd" else ""
+        if (about.get("content_encoding") or "") != encoding:
+            raise Failed(f"content-encoding is {about['content_encoding']}, not {encoding}")
         for name in ("kind", "epoch", "seq", "n", "schema"):
             if name in about["properties"] and about["properties"][name] != head[name]:
                 raise Failed(f"property {name} is {about['properties'][name]}, the head says "

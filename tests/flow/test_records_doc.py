@@ -6,13 +6,15 @@ import re
 import subprocess
 import threading
 
-from jemtest import TOP, case, check, check_equal, end, main, program, skip, spawn, wait_until
+from jemtest import (BUILD, TOP, case, check, check_equal, end, jem, main, program, skip, spawn,
+                     wait_until)
 
 try:
     import cbor2
     import proton
+    import zstandard
 except ImportError:
-    cbor2 = proton = None
+    cbor2 = proton = zstandard = None
 
 
 def programs(folder):
@@ -41,7 +43,7 @@ class Lines:
 @case
 def the_client_of_the_page_reads_a_live_feed(folder):
     if not proton:
-        skip("python3-qpid-proton or python3-cbor2 is not installed")
+        skip("python3-qpid-proton, python3-cbor2 or python3-zstandard is not installed")
     programs(folder)
     broker = spawn([program("jem-tool"), "broker", "--listen", "127.0.0.1:0"],
                    stdout=subprocess.PIPE)
@@ -61,6 +63,46 @@ def the_client_of_the_page_reads_a_live_feed(folder):
     lines = [r["text"] for r in feed.seen if r["kind"] == "log" and r["file"].endswith("job.log")]
     check_equal([(len(text), text[-1]) for text in lines], [(100000, "7"), (4, "e")],
                 "a line in parts and a short one")
+    times = [r["t"] for r in feed.seen]
+    check(max(times) - min(times) < 60, "times that are not of this run")
+    check_equal(end(broker), 0)
+
+
+JOB = """
+struct point { int x; const char *name; };
+static int leaf(int a, struct point *p) { return a + p->x; }
+int main(void) { struct point p = { 7, "seven" }; int s = 0;
+                 for (int i = 0; i < 2000; i++) s += leaf(i, &p); return s == 0; }
+"""
+
+
+@case
+def the_client_of_the_page_reads_calls(folder):
+    if not proton:
+        skip("python3-qpid-proton, python3-cbor2 or python3-zstandard is not installed")
+    if not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("jem-symbols is not built")
+    programs(folder)
+    job = os.path.join(folder, "job")
+    subprocess.run(["gcc", "-g", "-O0", "-finstrument-functions", "-x", "c", "-", "-o", job],
+                   check=True, input=JOB.encode())
+    broker = spawn([program("jem-tool"), "broker", "--listen", "127.0.0.1:0"],
+                   stdout=subprocess.PIPE)
+    url = broker.stdout.readline().decode().strip()
+    feed = Lines(["/usr/bin/python3", os.path.join(folder, "feed.py"), url, "jem.*.*.j1.#"])
+    probe = spawn([program("jem"), "run", "--quiet", "--job", "j1", "--broker", url, "--", "cat"],
+                  stdin=subprocess.PIPE)
+    wait_until(lambda: any(r["kind"] == "status" for r in feed.seen), what="the subscription")
+    probe.communicate(b"")
+    done = jem("run", "--quiet", "--job", "j1", "--broker", url, "--calls", "leaf", "--values",
+               "--set", "calls.limit=0", "--set", "calls.process_limit=0",
+               "--set", "calls.ring_bytes=8MiB", "--set", "calls.memory=64MiB",
+               "--set", "calls.wait=50s", "--", job, cwd=folder)
+    check_equal(done.returncode, 0)
+    wait_until(lambda: sum(r["kind"] == "call" for r in feed.seen) == 4000, what="all calls")
+    enters = [r for r in feed.seen if r["kind"] == "call" and r["event"] == "enter"]
+    check_equal([r["args"][0]["value"] for r in enters], list(range(2000)), "values of a")
+    check_equal(enters[7]["args"][1]["value"]["to"]["x"], 7, "behind the pointer")
     times = [r["t"] for r in feed.seen]
     check(max(times) - min(times) < 60, "times that are not of this run")
     check_equal(end(broker), 0)

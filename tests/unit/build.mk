@@ -78,7 +78,10 @@ EXTRA_DIST += %D%/traced/calls.c %D%/traced/types.cc
 UNIT_TESTS += %D%/test_sources
 %C%_test_sources_SOURCES = %D%/test_sources.c %D%/bench.c %D%/bench.h
 %C%_test_sources_LDADD = libcheck.a libdaemon.a libbroker-client.a libcommon.a $(PROTON_LIBS) \
-	$(UV_LIBS) $(PCRE2_LIBS) -lm
+	$(UV_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lm
+UNIT_TESTS += %D%/test_packing
+%C%_test_packing_SOURCES = %D%/test_packing.c
+%C%_test_packing_LDADD = libcheck.a libdaemon.a libcommon.a $(ZSTD_LIBS)
 UNIT_TESTS += %D%/test_batcher
 %C%_test_batcher_SOURCES = %D%/test_batcher.c %D%/bench.c %D%/bench.h
 %C%_test_batcher_LDADD = libcheck.a libdaemon.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lm
