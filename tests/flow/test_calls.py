@@ -345,6 +345,33 @@ def traces_a_program_and_publishes_its_calls(folder):
 
 
 @case
+def takes_members_by_the_file_that_defines_them(folder):
+    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+    sources = {"fit.h": "struct Fit {\n\n int run(int n);\n int inside(int n) { return n; }\n};\n",
+               "fit.cc": '#include "fit.h"\n\n\n\nint Fit::run(int n) { return inside(n); }\n',
+               "main.cc": '#include "fit.h"\nint main() { return Fit().run(0); }\n'}
+    for name, text in sources.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    for number, (compiler, level) in enumerate((("g++", "-O0"), ("g++", "-O2"),
+                                                ("clang++", "-O0"))):
+        if not shutil.which(compiler):
+            skip(f"{compiler} is missing")
+        subprocess.run([compiler, level, "-g", "-finstrument-functions", "fit.cc", "main.cc", "-o",
+                        "job"], cwd=folder, check=True)
+        out = f"out{number}"
+        done = jem("run", "--quiet", "--out", out, "--calls", "file:*.cc", "--set",
+                   "calls.wait=50s", "--", "./job", cwd=folder)
+        check_equal(done.returncode, 0)
+        said = jem("log", out, "--kind", "profile", "--json", cwd=folder).stdout
+        found = {r["function"]: (os.path.basename(r["file"]), r["line"])
+                 for r in map(json.loads, said.splitlines()) if "node" not in r}
+        check_equal(found, {"main": ("main.cc", 2), "Fit::run": ("fit.cc", 5)},
+                    f"what {compiler} {level} has")
+
+
+@case
 def counts_and_names_what_was_called_before_the_plan_was_there(folder):
     if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
         skip("libjemtrace.so or jem-symbols is not built")

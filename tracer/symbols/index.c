@@ -394,6 +394,7 @@ uint32_t jem_index_function_of(struct jem_index *index, Dwarf_Die *die)
 {
 	struct jem_function function = { .line = 0 };
 	Dwarf_Attribute attribute;
+	Dwarf_Die place;
 	uint32_t found, identity;
 	bool is_external = false;
 	int line = 0;
@@ -414,8 +415,12 @@ uint32_t jem_index_function_of(struct jem_index *index, Dwarf_Die *die)
 	identity = !is_external ? 0 : function.linkage_name ? function.linkage_name : function.name;
 	found = known_as(index, identity);
 	if (!found) {
-		if (dwarf_decl_line(&function.root, &line) == 0 && line > 0)
+		/* Where it is defined, not where its class declares it (DWARF 5 section 2.14). */
+		if (jem_scopes_who_says(die, DW_AT_decl_line, &place) &&
+		    dwarf_decl_line(&place, &line) == 0 && line > 0)
 			function.line = (uint32_t)line;
+		if (!jem_scopes_who_says(die, DW_AT_decl_file, &function.place))
+			function.place.addr = NULL;
 		found = add_function(index, &function);
 		if (found && identity && !add_key(index, identity, found))
 			return 0;
@@ -463,9 +468,10 @@ int jem_index_ask_files(struct jem_index *index, struct jem_lines *lines)
 		if (function->is_asked || !function->root.addr)
 			continue;
 		function->is_asked = true;
-		if (dwarf_attr(&function->root, DW_AT_decl_file, &attribute) &&
+		if (function->place.addr &&
+		    dwarf_attr(&function->place, DW_AT_decl_file, &attribute) &&
 		    dwarf_formudata(&attribute, &file) == 0 && file <= UINT32_MAX) {
-			if (jem_lines_ask_file(lines, &function->root, (uint32_t)file,
+			if (jem_lines_ask_file(lines, &function->place, (uint32_t)file,
 					       &function->file) < 0)
 				return -ENOMEM;
 		} else if (function->address) {

@@ -23,6 +23,7 @@
 /* A function of the source. Its clones and instances share it, of all units. */
 struct jem_function {
 	Dwarf_Die root;        /* what says the most of it; addr NULL: known by its symbol only */
+	Dwarf_Die place;       /* what says its file; addr NULL: nothing does */
 	uint32_t name;         /* string: qualified */
 	uint32_t linkage_name; /* string */
 	uint32_t file, line;   /* file once jem_index_ask_files is resolved */

@@ -57,24 +57,42 @@ void jem_scopes_destroy(struct jem_scopes *scopes)
 	free(scopes);
 }
 
+/* What an entry refers to for the rest of what it says: 1 with *die changed, 0: nothing, -1: broken. */
+static int follow(Dwarf_Die *die)
+{
+	Dwarf_Attribute link;
+	Dwarf_Die next;
+
+	if (!dwarf_attr(die, DW_AT_abstract_origin, &link) &&
+	    !dwarf_attr(die, DW_AT_specification, &link) &&
+	    !dwarf_attr(die, DW_AT_signature, &link))
+		return 0;
+	if (!dwarf_formref_die(&link, &next))
+		return -1;
+	*die = next;
+	return 1;
+}
+
 bool jem_scopes_root(Dwarf_Die *die, Dwarf_Die *ret)
 {
-	static const unsigned links[] = { DW_AT_abstract_origin, DW_AT_specification,
-					  DW_AT_signature };
-
 	*ret = *die;
 	for (unsigned steps = 0; steps < ROOT_STEPS_MAX; steps++) {
-		Dwarf_Attribute link;
-		Dwarf_Die next;
-		bool has_link = dwarf_attr(ret, links[0], &link) ||
-				dwarf_attr(ret, links[1], &link) ||
-				dwarf_attr(ret, links[2], &link);
+		int status = follow(ret);
 
-		if (!has_link)
+		if (status <= 0)
+			return status == 0;
+	}
+	return false;
+}
+
+bool jem_scopes_who_says(Dwarf_Die *die, unsigned attribute, Dwarf_Die *ret)
+{
+	*ret = *die;
+	for (unsigned steps = 0; steps < ROOT_STEPS_MAX; steps++) {
+		if (dwarf_hasattr(ret, attribute))
 			return true;
-		if (!dwarf_formref_die(&link, &next))
+		if (follow(ret) <= 0)
 			return false;
-		*ret = next;
 	}
 	return false;
 }

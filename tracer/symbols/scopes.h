@@ -42,6 +42,9 @@ void jem_scopes_destroy(struct jem_scopes *scopes);
  */
 bool jem_scopes_root(Dwarf_Die *die, Dwarf_Die *ret);
 
+/* The first on that way that has the attribute itself. False: none has. */
+bool jem_scopes_who_says(Dwarf_Die *die, unsigned attribute, Dwarf_Die *ret);
+
 /* Appends `ns::Class::` of what `die` stands in. */
 void jem_scopes_prefix(struct jem_scopes *scopes, Dwarf_Die *die, struct jem_buf *out);
 
