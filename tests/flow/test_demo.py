@@ -2,9 +2,11 @@
 """The job of the demo, plain and under the monitor: the same physics, and a report of it."""
 import json
 import os
+import re
+import shlex
 import subprocess
 
-from jemtest import TOP, case, check, check_equal, check_in, jem, main
+from jemtest import BUILD, TOP, case, check, check_equal, check_in, jem, main, skip
 
 JOB = os.path.join(TOP, "examples", "analysis", "run.sh")
 SMALL = {**os.environ, "EVENTS": "600", "FILES": "2"}
@@ -24,6 +26,36 @@ def compiler(folder):
     return {**SMALL, "CXX": path}
 
 
+def demo_options():
+    """What bootstrap's demo says between `jem run` and the job."""
+    with open(os.path.join(TOP, "bootstrap"), encoding="utf-8") as script:
+        text = script.read().replace("\\\n", " ")
+    return shlex.split(re.search(r'build/jem" run (.*?) -- ', text).group(1))
+
+
+def records(folder, kind):
+    said = jem("log", "report", "--kind", kind, "--json", cwd=folder)
+    return [json.loads(line) for line in said.stdout.splitlines()]
+
+
+def check_calls(folder):
+    """The calls of the analysis are in the report: all in the profile, some with their values."""
+    totals = {r["function"]: r for r in records(folder, "profile") if "node" not in r}
+    events = int(SMALL["EVENTS"]) * int(SMALL["FILES"])
+    check_equal(totals["zmumu::Analysis::process"]["calls"], events, "calls of process")
+    check_equal(totals["zmumu::EventReader::next"]["calls"], events + int(SMALL["FILES"]),
+                "calls of next")
+    check_equal(totals["zmumu::fit_peak"]["calls"], 1, "calls of fit_peak")
+    calls = records(folder, "call")
+    masses = [r for r in calls if r["function"] == "zmumu::invariant_mass"]
+    check({"enter", "exit"} <= {r["event"] for r in masses}, "no call of invariant_mass")
+    with_values = [r for r in masses if r["event"] == "enter" and r["args"]]
+    check(with_values, "no values of invariant_mass")
+    check_equal([(a["name"], a["value"]["kind"]) for a in with_values[0]["args"]],
+                [("a", "Muon"), ("b", "Muon")])
+    check(all(r["file"].endswith(".cc") for r in calls), "calls that were not asked for")
+
+
 @case
 def the_demo_job_gives_the_same_result_plain_and_monitored(folder):
     plain = os.path.join(folder, "plain")
@@ -35,8 +67,9 @@ def the_demo_job_gives_the_same_result_plain_and_monitored(folder):
                           capture_output=True)
     check_equal(done.returncode, 0, f"exit status ({done.stderr!r})")
     environment["ZMUMU"] = os.path.join(plain, "zmumu")
-    monitored = jem("run", "--out", "report", "--log", "analysis.log", "--", JOB, cwd=watched,
-                    env=environment, timeout=400)
+    options = demo_options()
+    check("--calls" in options and "--values" in options, options)
+    monitored = jem("run", *options, "--", JOB, cwd=watched, env=environment, timeout=400)
     check_equal(monitored.returncode, 0, f"exit status ({monitored.stderr!r})")
     check_equal(monitored.stdout, done.stdout, "standard output")
     check_equal(result(watched), result(plain), "the result")
@@ -45,6 +78,9 @@ def the_demo_job_gives_the_same_result_plain_and_monitored(folder):
         text = log.read()
     check_in("analysing", text, "job.log")
     check_in("fitted mass", text, "job.log")
+    if not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("jem-symbols is not built")
+    check_calls(watched)
 
 
 @case

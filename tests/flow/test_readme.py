@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command that the README shows is run as it stands there."""
+import glob
 import os
 import re
 import shlex
@@ -8,6 +9,10 @@ import subprocess
 from jemtest import BUILD, TOP, case, check, check_equal, end, main, program, spawn, wait_until
 
 JOB = "#!/bin/sh\necho \"analysis starts\" >> analysis.log\n"
+PROGRAM = b"""struct Fit { int run(int n); };
+__attribute__((noinline)) int Fit::run(int n) { return n - 3; }
+int main() { return Fit().run(3); }
+"""
 # Commands that run until they are told to end.
 LASTING = ("receive",)
 
@@ -23,6 +28,8 @@ def prepare(folder):
     with open(os.path.join(folder, "job.sh"), "w", encoding="utf-8") as script:
         script.write(JOB)
     os.chmod(os.path.join(folder, "job.sh"), 0o755)
+    subprocess.run(["c++", "-g", "-finstrument-functions", "-x", "c++", "-", "-o",
+                    os.path.join(folder, "program")], check=True, input=PROGRAM)
     with open(os.path.join(folder, "jem.conf"), "w", encoding="utf-8") as config:
         config.write("[metrics]\ninterval = 1\n")
 
@@ -58,6 +65,11 @@ def every_command_of_the_readme_works(folder):
         done = subprocess.run(words, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=60, check=False)
         check_equal(done.returncode, 0, f"exit status of {command} ({done.stderr!r})")
+        if "--calls" in words and os.path.exists(os.path.join(BUILD, "jem-symbols")):
+            said = b"".join(subprocess.run([program("jem"), "log", out, "--kind", "call"], check=True,
+                                           capture_output=True).stdout
+                            for out in glob.glob(f"{folder}/jem-readme*"))
+            check(b"Fit::run" in said, f"no call recorded by {command}")
 
 
 main()
