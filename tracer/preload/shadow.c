@@ -96,7 +96,8 @@ JEM_SELDOM struct jem_frame *jem_shadow_find(struct jem_thread *self, uint64_t s
 	struct jem_frame *frame = top;
 
 	for (unsigned i = 0; i < SEARCH_MAX && frame > self->frames; i++, frame--) {
-		bool is_it = is_tail ? frame->sp < sp : frame->sp == sp;
+		/* Below its enter: arguments of calls wait to be taken off, or it has called alloca. */
+		bool is_it = is_tail ? frame->sp < sp : frame->sp >= sp;
 
 		if (is_it && frame->function == function) {
 			if (frame != top)
