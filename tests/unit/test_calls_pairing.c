@@ -172,6 +172,35 @@ CASE(knows_inlined_functions_tail_exits_and_moving_stack_pointers)
 	jem_pairing_deinit(&pairing);
 }
 
+CASE(ends_what_is_open_where_inlined_functions_share_their_end)
+{
+	struct jem_pairing pairing;
+	struct jem_pairing_event shared = at(3, 960, 9);
+	struct jem_pairing_event inner = at(2, 960, 4);
+	struct jem_pairing_result result;
+
+	shared.is_inlined = true;
+	inner.is_inlined = true;
+	jem_pairing_init(&pairing);
+	enter(&pairing, at(3, 1000, 1)); /* further out: another frame of the same name */
+	enter(&pairing, at(1, 960, 3));
+	enter(&pairing, inner);
+	result = leave(&pairing, shared);
+	CHECK(result.enter);
+	CHECK_EQ(result.enter->mono_ns, 4);
+	CHECK_EQ(result.depth, 2);
+	/* It is open in this frame: this is its own end, and the one within it was left by a jump. */
+	inner.function = 3;
+	enter(&pairing, inner);
+	inner.function = 2;
+	enter(&pairing, inner);
+	result = leave(&pairing, shared);
+	CHECK_EQ(result.enter->function, 3);
+	CHECK_EQ(result.unwound, 1);
+	CHECK_EQ(result.depth, 2);
+	jem_pairing_deinit(&pairing);
+}
+
 CASE(keeps_values_at_entry_until_the_exit)
 {
 	const uint64_t outer[] = { 1, 2, 3 };
@@ -279,6 +308,7 @@ TESTS(T(interpolates_between_pairs_and_goes_on_beyond_them),
       T(tells_an_instant_within_a_microsecond_of_the_clock), T(pairs_nested_and_recursive_calls),
       T(heals_after_longjmp), T(believes_no_addresses_across_stacks),
       T(knows_inlined_functions_tail_exits_and_moving_stack_pointers),
+      T(ends_what_is_open_where_inlined_functions_share_their_end),
       T(keeps_values_at_entry_until_the_exit),
       T(stays_within_its_bounds_and_counts_the_depth_beyond),
       T(agrees_with_a_program_that_jumps_at_random))

@@ -119,6 +119,25 @@ int jem_pairing_push(struct jem_pairing *pairing, const struct jem_pairing_event
 }
 
 /*
+ * Ends of functions that were inlined into one are sometimes one piece of code, which has the name of one of
+ * them only. Where that one is not open in this frame, it is the end of the one that is.
+ */
+static bool is_shared(const struct jem_pairing *pairing, const struct jem_pairing_event *event)
+{
+	const struct jem_frame *top = pairing->count ? &pairing->frames[pairing->count - 1] : NULL;
+
+	if (!event->is_inlined || event->is_tail || !top || top->frame != event->frame)
+		return false;
+	for (const struct jem_frame *frame = top; frame >= pairing->frames; frame--) {
+		if (frame->frame != event->frame)
+			break;
+		if (frame->function == event->function)
+			return false;
+	}
+	return true;
+}
+
+/*
  * The innermost frame of the function that may still be there; else, because a stack pointer may differ
  * between enter and exit (alloca, arguments on the stack), the innermost at all. -1: none.
  */
@@ -126,6 +145,8 @@ static int64_t find(const struct jem_pairing *pairing, const struct jem_pairing_
 {
 	int64_t any = -1;
 
+	if (is_shared(pairing, event))
+		return (int64_t)pairing->count - 1;
 	for (int64_t i = (int64_t)pairing->count - 1; i >= 0; i--) {
 		const struct jem_frame *frame = &pairing->frames[i];
 

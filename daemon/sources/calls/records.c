@@ -112,6 +112,19 @@ static int resolve(const struct jem_traced *traced, struct event *event, bool ma
 	return may_wait && is_awaited(traced, record->site_pc) ? -EAGAIN : 0;
 }
 
+/* Code that several functions share has the name of one; what its plan says is of that one's variables. */
+static void name_by_enter(struct event *event)
+{
+	const struct jem_frame *enter = event->pair.enter;
+
+	if (!enter || !event->found.image || enter->function == event->pairing.function ||
+	    enter->function == NO_FUNCTION)
+		return;
+	event->found.function = (enter->function ^ event->found.module << FUNCTION_BITS) &
+				((1u << FUNCTION_BITS) - 1);
+	event->found.site = NULL;
+}
+
 /* An exit is taken from its thread's stack; an enter is put there when its row is done. */
 static void pair(struct jem_traced_thread *thread, struct event *event)
 {
@@ -128,10 +141,12 @@ static void pair(struct jem_traced_thread *thread, struct event *event)
 	event->pairing.is_tail = record->flags & JEM_RECORD_TAIL_EXIT;
 	event->pairing.values = event->entry->site_words ? event->entry->site : NULL;
 	event->pairing.value_count = event->entry->site_words;
-	if (event->is_exit)
+	if (event->is_exit) {
 		jem_pairing_exit(&thread->pairing, &event->pairing, &event->pair);
-	else
+		name_by_enter(event);
+	} else {
 		jem_pairing_unwind(&thread->pairing, &event->pairing, &event->pair);
+	}
 }
 
 /* --- who called ------------------------------------------------------------------------------- */
