@@ -197,6 +197,9 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 
 	if (!bytes)
 		return 0;
+	/* A module is told of before the first record of its code: now, not at the next regular look. */
+	if (jem_ring_read_module_count(&traced->rings) > traced->module_count)
+		jem_traced_look_at_modules(traced);
 	begin_thread(traced, index);
 	/* Records that wait fill the rings in the end: then their process counts what it drops. */
 	while (!(thread->held.len && traced->held_bytes > HELD_MAX) &&
@@ -248,7 +251,8 @@ void jem_traced_sweep(struct jem_traced *traced, uint64_t now_ns)
 		struct jem_ring_slot slot;
 
 		jem_ring_read_slot(&traced->rings, i, &slot);
-		if (slot.state == JEM_THREAD_FREE)
+		/* Records that wait for symbols are still its own. */
+		if (slot.state == JEM_THREAD_FREE || thread->held.len)
 			continue;
 		if (!thread->moved_ns)
 			thread->moved_ns = now_ns;
