@@ -111,6 +111,14 @@ preload_tests = %D%/test_preload_symbols.py
 FLOW_TESTS += $(preload_tests)
 dist_check_SCRIPTS += $(preload_tests)
 
+# real programs, beside uftrace and gdb
+EXTRA_DIST += %D%/calltrace.py %D%/sources.py %D%/real/jumps.cc %D%/real/plugin.c %D%/real/pugi.cc \
+	%D%/real/sample.py %D%/real/script.lua %D%/real/script.sql %D%/real/threads.c %D%/real/tiny.cc
+real_tests = %D%/test_calls_real.py
+FLOW_TESTS += $(real_tests)
+LONG_TESTS += $(real_tests)
+dist_check_SCRIPTS += $(real_tests)
+
 # the plan compiler, beside gdb
 EXTRA_DIST += %D%/plans/compare.py %D%/plans/image.py %D%/plans/subject.c %D%/plans/subject.cc
 plan_tests = %D%/test_plans.py
