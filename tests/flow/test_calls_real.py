@@ -200,6 +200,8 @@ def is_equal(ours, theirs, length=None):
         return ours in (theirs["enum"], theirs["enum"].split("::")[-1], theirs["whole"])
     if theirs["size"] == 1 and isinstance(ours, str):
         return ord(ours) == theirs["whole"] if 0 <= theirs["whole"] < 128 and len(ours) == 1 else None
+    if theirs["size"] == 1:
+        return (int(ours) - theirs["whole"]) % 256 == 0  # a byte beyond ASCII: as a number it is 128 to 255
     return int(ours) == theirs["whole"]
 
 
@@ -241,6 +243,8 @@ def compare_values(folder, name, compiler, level, least, only=None):
     keep = {number + shift for number, _, _ in samples for shift in (0, 1)}
 
     def take(row, count=[0]):  # noqa: B006  pylint: disable=dangerous-default-value
+        if only and row["event"] == "exit":
+            return
         rows.append(row if count[0] in keep else None)
         count[0] += 1
 
@@ -254,11 +258,11 @@ def compare_values(folder, name, compiler, level, least, only=None):
 @case
 def values_in_c_are_what_gdb_prints(folder):
     tools("gdb")
-    for level in ("O0", "O2"):
-        compare_values(folder, "lua", "gcc", level, 1000, only="luaS_hash")
-    compare_values(folder, "lua", "gcc", "O0", 1000, only="l_alloc")
+    compare_values(folder, "lua", "gcc", "O0", 1000, only="luaS_hash")
+    # called by its address only: inlined nowhere, where gdb would stop in the caller
+    compare_values(folder, "lua", "gcc", "O2", 1000, only="l_alloc")
     if LONG:
-        compare_values(folder, "lua", "clang", "O0", 500, only="luaS_hash")
+        compare_values(folder, "lua", "gcc", "O0", 1000, only="l_alloc")
 
 
 @case

@@ -49,12 +49,13 @@ CASE(shows_integers)
 CASE(shows_booleans_and_characters)
 {
 	struct value_bench bench;
-	uint32_t u8;
+	uint32_t u8, i8;
 	uint32_t wide;
 	uint32_t utf16;
 
 	bench_begin(&bench);
 	u8 = type_of(&bench, "uint8_t", JEM_TYPE_CHAR, 1, 0);
+	i8 = type_of(&bench, "int8_t", JEM_TYPE_CHAR, 1, 0);
 	wide = type_of(&bench, "wchar_t", JEM_TYPE_CHAR, 4, 0);
 	utf16 = type_of(&bench, "char16_t", JEM_TYPE_CHAR, 2, 0);
 	CHECK_STR(ONE(&bench, bench.types.bool_, (char)1), "true");
@@ -64,6 +65,8 @@ CASE(shows_booleans_and_characters)
 	CHECK_STR(ONE(&bench, bench.types.char_, (char)'\n'), "\"\\n\"");
 	CHECK_STR(ONE(&bench, bench.types.char_, (unsigned char)0xe9), "233");
 	CHECK_STR(ONE(&bench, u8, (char)'A'), "65");
+	CHECK_STR(ONE(&bench, u8, (char)-3), "253");
+	CHECK_STR(ONE(&bench, i8, (char)-3), "-3");
 	CHECK_STR(ONE(&bench, wide, (uint32_t)0x1f600), "\"\xf0\x9f\x98\x80\"");
 	CHECK_STR(ONE(&bench, wide, (uint32_t)0xd800), "55296");
 	CHECK_STR(ONE(&bench, wide, (uint32_t)0xffffffff), "4294967295");

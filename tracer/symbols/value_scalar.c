@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Integers up to here are exact in a double, which is all that many readers of JSON have. */
 #define EXACT_MAX (1ull << 53)
@@ -126,8 +127,10 @@ void jem_value_number(struct jem_value_decoder *d, const struct jem_image_type *
 	case JEM_TYPE_CHAR:
 		if (jem_value_is_text(d, type))
 			jem_value_character(d, value, type->size);
-		else /* int8_t, uint8_t */
+		else if (strstr(jem_image_string(d->image, type->name), "uint8_t"))
 			jem_value_integer(d, value, false);
+		else /* int8_t */
+			jem_value_integer(d, (uint64_t)(int64_t)(int8_t)value, true);
 		break;
 	case JEM_TYPE_ENUM:
 		put_enum(d, type, value);

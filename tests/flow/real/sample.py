@@ -2,7 +2,8 @@
 """Runs inside gdb: at every n-th hook hit what gdb prints of the arguments of the call, for tests of values.
 
 Settings in the environment: SAMPLE_OUT (JSON lines [number of the hit, function, {name: value}]), SAMPLE_EVERY,
-SAMPLE_MOST (hits), SAMPLE_ARGS, SAMPLE_STDIN, SAMPLE_ONLY (one function; the others are no hits). A value is there when a run that is not this one has the same:
+SAMPLE_MOST (hits), SAMPLE_ARGS, SAMPLE_STDIN, SAMPLE_ONLY (a function: hits are its
+beginnings after the prologue). A value is there when a run that is not this one has the same:
 integers, floating point, enums by name, characters, booleans, texts; of other pointers only whether they are null.
 """
 import json
@@ -64,19 +65,17 @@ def arguments(frame):
 
 
 class Hook(gdb.Breakpoint):
-    """Both hooks: in glibc they are one function, and what tells them apart is who calls."""
+    """Both hooks: in glibc they are one function, and what tells them apart is who calls. Or one function."""
 
     hits = 0
     lines = []
-    only = None
 
     def stop(self):
-        if Hook.only is not None and int(gdb.parse_and_eval("(long)$rdi")) != Hook.only:
-            return False
         number = Hook.hits
         Hook.hits += 1
         if number % int(os.environ["SAMPLE_EVERY"]) == 0:
-            frame = gdb.newest_frame().older()
+            frame = gdb.newest_frame()
+            frame = frame if "SAMPLE_ONLY" in os.environ else frame.older()
             Hook.lines.append([number, frame.name(), arguments(frame)])
         return Hook.hits >= int(os.environ["SAMPLE_MOST"])
 
@@ -90,10 +89,12 @@ def main():
                 to_string=True)
     gdb.execute("delete 1", to_string=True)
     if "SAMPLE_ONLY" in os.environ:
-        Hook.only = int(gdb.parse_and_eval("(long)&" + os.environ["SAMPLE_ONLY"]))
-    for address in {int(gdb.parse_and_eval("(long)&__cyg_profile_func_" + name))
-                    for name in ("enter", "exit")}:
-        Hook("*%#x" % address, internal=True)
+        places = {os.environ["SAMPLE_ONLY"]}
+    else:
+        places = {"*%#x" % int(gdb.parse_and_eval("(long)&__cyg_profile_func_" + name))
+                  for name in ("enter", "exit")}
+    for place in places:
+        Hook(place, internal=True)
     gdb.execute("continue", to_string=True)
     with open(os.environ["SAMPLE_OUT"], "w", encoding="utf-8") as out:
         for line in Hook.lines:
