@@ -48,8 +48,8 @@ def outcome(folder, name, guard):
         return done.stdout, done.stderr, file.read()
 
 
-# Its stack is full anyway: where our handler is what meets the end of it, the fault comes while its signal
-# is blocked, and the kernel tells the fault itself, not that it could not deliver it.
+# Its stack is full anyway: where our handler is what meets the end of it, the fault comes while its
+# signal is blocked, and the kernel tells the fault itself, not that it could not deliver it.
 AT_ITS_END = "full_stack_of_a_handler"
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The corpus of tests/flow/calls under the real tracer, with plans, values and a daemon.
 
-Every program runs alone and as a part of one job under `jem run --calls '*' --values`, each guard in
-turn: what it prints, how it ends and what a core file would tell must agree, one daemon lives
+Every program runs alone and as a part of one job under `jem run --calls '*' --values`, each guard
+in turn: what it prints, how it ends and what a core file would tell must agree, one daemon lives
 through all of them, and no call is lost that is not counted.
 """
 import io

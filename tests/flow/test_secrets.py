@@ -191,7 +191,10 @@ union either { const char *credential; long number; };
 static volatile long sink;
 static void plain_argument(const char *password, int n) { sink += password[n]; }
 static void text_argument(const char *line, const std::string &same) { sink += line[0] + same[0]; }
-static void array_argument(char (*auth_token)[24], const char *const *list) { sink += list[0][0] + (*auth_token)[0]; }
+static void array_argument(char (*auth_token)[24], const char *const *list)
+{
+	sink += list[0][0] + (*auth_token)[0];
+}
 static void structure(const account *a, const account &same, account copy) { sink += a->user[0]; }
 static void either_of(either e, const std::map<std::string, std::string> *map) { sink += e.number; }
 static const char *get_password(const account *a) { return a->password; }
