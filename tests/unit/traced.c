@@ -170,7 +170,7 @@ APART long calls_third(long n)
 }
 
 /* In the frame of its caller, at every level. */
-static inline __attribute__((always_inline)) long inlined(long n)
+static inline __attribute__((always_inline)) long within(long n)
 {
 	sink += n;
 	return n * 2;
@@ -178,7 +178,7 @@ static inline __attribute__((always_inline)) long inlined(long n)
 
 APART long has_inlined(long n)
 {
-	return inlined(n) + leaf(n);
+	return within(n) + leaf(n);
 }
 
 static PLAIN void meet(void)
