@@ -186,6 +186,40 @@ def tells_of_programs_without_hooks(folder):
     only_dead_end(folder, "not built with -finstrument-functions")
 
 
+def need_tracer():
+    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+
+
+@case
+def tells_of_programs_without_debug_data(folder):
+    need_tracer()
+    job = os.path.join(folder, "job")
+    subprocess.run(["gcc", "-finstrument-functions", "-x", "c", "-", "-o", job], check=True,
+                   input=SOURCE.encode())
+    done = jem("run", "--quiet", "--out", "out", "--calls", "walk", "--values", "--", job, cwd=folder)
+    check_equal((done.returncode, done.stdout), (3, b"115\n"))
+    told = [s for s in dead_ends(folder) if s.get("remedy")]
+    check_equal(len(told), 1, f"dead ends in {told}")
+    check_in("no debug data", told[0]["text"])
+    check_in(job, told[0]["text"])
+    check_in("-g", told[0]["remedy"])
+    said = jem("log", "out", "--kind", "call", "--json", cwd=folder).stdout
+    check_equal([json.loads(line)["function"] for line in said.splitlines()], ["walk"] * 2)
+
+
+@case
+def tells_of_programs_that_report_nothing(folder):
+    need_tracer()
+    job = compile_program(folder, "job", "-finstrument-functions", source="""
+        int never(void) { return 1; }
+        __attribute__((no_instrument_function)) int main(int n, char **v) {
+            (void)v; return n > 9 ? never() : 7; }""")
+    done = jem("run", "--quiet", "--out", "out", "--calls", "*", "--", job, cwd=folder)
+    check_equal(done.returncode, 7)
+    only_dead_end(folder, "LD_PRELOAD was taken out of its environment")
+
+
 @case
 def looks_through_a_script_at_its_interpreter(folder):
     place = Place(folder)
