@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from jemtest import (BUILD, case, check, check_equal, check_in, jem, main, skip, spawn)
+from jemtest import (BUILD, TOP, case, check, check_equal, check_in, jem, main, skip, spawn)
 
 LIBRARY = next((path for path in (os.path.join(BUILD, place, "libjemtrace.so")
                                   for place in ("", "tracer/preload")) if os.path.exists(path)), None)
@@ -110,6 +110,24 @@ def names_and_times_every_call(folder):
     check_equal([c["function"] for c in last["leaf"]["callers"]], ["walk"])
     with open(os.path.join(folder, "out", "index.html"), encoding="utf-8") as page:
         check_in("</html>", page.read())
+
+
+@case
+def does_what_the_page_says(folder):
+    job = build(folder, "program", WALK)
+    with open(os.path.join(TOP, "doc", "calls.md"), encoding="utf-8") as page:
+        block = page.read().split("Without any daemon")[1]
+    commands = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    check_equal(len(commands), 2, "commands on the page")
+    check_in("./program", commands[0])
+    run = commands[0].replace("/usr/lib/jem/libjemtrace.so", LIBRARY)
+    done = subprocess.run(["sh", "-c", run], cwd=folder, check=False, capture_output=True, timeout=60)
+    check_equal((done.returncode, done.stdout), (3, b"55\n"), f"end of {run} ({job})")
+    number = files(folder)[0].rsplit("-", 1)[1].split(".")[0]
+    words = commands[1].replace("1234", number).split()
+    check_equal(words[0], "jem")
+    check_equal(jem(*words[1:], cwd=folder).returncode, 0)
+    check_equal(len(records(folder, f"calls-{number}", "call")), 24)
 
 
 @case
