@@ -60,6 +60,8 @@ def the_client_of_the_page_reads_a_live_feed(folder):
     job.communicate(b"go\n")
     wait_until(lambda: any(r.get("state") == "monitor_ended" for r in feed.seen), what="the end")
     check_equal(daemon.wait(20), 0)
+    # streams are told in no order among each other
+    wait_until(lambda: sum(r["kind"] == "log" for r in feed.seen) >= 2, what="the lines")
     lines = [r["text"] for r in feed.seen if r["kind"] == "log" and r["file"].endswith("job.log")]
     check_equal([(len(text), text[-1]) for text in lines], [(100000, "7"), (4, "e")],
                 "a line in parts and a short one")
