@@ -89,13 +89,13 @@ static int handlers_at_any_time(void)
 	long sum = 0;
 
 	signal(SIGALRM, on_timer);
-	while (count < 200) {
+	while (count < 40) {
 		if (set != count) {
 			set = count;
 			once.it_value.tv_usec = 50 + set * 7 % 300;
 			setitimer(ITIMER_REAL, &once, NULL);
 		}
-		sum = work(&sum, 10);
+		sum = work(&sum, 6);
 	}
 	say("sum", sum);
 	return 0;
