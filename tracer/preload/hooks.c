@@ -56,6 +56,11 @@ INLINE uint64_t take_flags(struct jem_thread *self)
 	return flags;
 }
 
+INLINE uint64_t take_gap(struct jem_thread *self)
+{
+	return unlikely(self->flags) ? take_flags(self) : 0;
+}
+
 /* Writes a record of a known site. False: no room. */
 INLINE bool write_known(struct jem_thread *self, struct call call, uint64_t ticks, unsigned kind,
 			uint64_t flags)
@@ -278,10 +283,11 @@ static JEM_COLD void leave_known(uint64_t function, uint64_t callsite,
 	leave_long(call, site->flags & JEM_SITE_TAIL);
 }
 
-/* Neither an alternate stack, nor a gap to be told, nor an odd state. */
+/* Neither an alternate stack nor an odd state. A gap is usual: while the ring is full there is always one. */
 INLINE bool is_usual(const struct jem_thread *self, uint32_t hot)
 {
-	return likely((hot & ~JEM_HOT_LIMITS) == JEM_HOT_ON && !self->flags);
+	return likely((hot & ~JEM_HOT_LIMITS) == JEM_HOT_ON &&
+		      !(self->flags & ~(uint64_t)JEM_RECORD_GAP));
 }
 
 /* An enter where nothing is unusual: neither a hook within a hook. False: nothing was done. */
@@ -321,7 +327,7 @@ INLINE bool enter_usual(struct call call)
 				       !jem_limit_allows(self, site->function, ticks))) {
 		outcome = JEM_LIMITED;
 		jem_record_limited(self);
-	} else if (unlikely(!write_known(self, call, ticks, JEM_RECORD_ENTER, 0))) {
+	} else if (unlikely(!write_known(self, call, ticks, JEM_RECORD_ENTER, take_gap(self)))) {
 		outcome = JEM_DROPPED;
 		jem_record_dropped(self);
 	} else if (likely(node)) {
@@ -360,7 +366,7 @@ INLINE bool leave_usual(struct call call)
 	if (frame->outcome & JEM_LIMITED)
 		jem_record_limited(self);
 	else if (unlikely((frame->outcome & JEM_DROPPED) ||
-			  !write_known(self, call, ticks, JEM_RECORD_EXIT, 0)))
+			  !write_known(self, call, ticks, JEM_RECORD_EXIT, take_gap(self))))
 		jem_record_dropped(self);
 	end(self);
 	return true;
