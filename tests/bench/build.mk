@@ -56,7 +56,10 @@ CALLS_TARGET = $(CC) -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-inline -Wl,-z,now -pth
 	$(AM_V_CCLD)$(CALLS_TARGET) -finstrument-functions -o $@ $(srcdir)/%D%/calls_target.c
 %D%/calls_plain: %D%/calls_target.c
 	$(AM_V_CCLD)$(CALLS_TARGET) -o $@ $(srcdir)/%D%/calls_target.c
+# LUA: the unpacked source of Lua (apt-get source lua5.4), for the part that traces it.
 .PHONY: bench-calls
-bench-calls: $(BENCH_CALLS) libjemtrace.so
+bench-calls: $(BENCH_CALLS) libjemtrace.so $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@top_builddir='$(abs_top_builddir)' %D%/calls
+	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/calls_peers.py $(srcdir)/%D%/figure7.svg $(LUA)
+EXTRA_DIST += %D%/calls_peers.py %D%/figure7.svg
 EXTRA_DIST += %D%/plans.py

@@ -7,7 +7,7 @@
  * DEPTH: the calls are those of a binary tree of calls instead, so deep: 2 << DEPTH paths. The words: of a
  * function with three arguments, the last one a pointer: to something, NULL, to a page that may not be
  * read, or to another such page each time.
- * Calls it once, waits for a byte on descriptor 3 (if that is open) after one on 4, then runs the
+ * Calls it once, waits for a byte on descriptor 3 after one on 4 (under a test as daemon), then runs the
  * loop ROUNDS times on each thread and prints the fewest nanoseconds that a call took, of thread
  * CPU time, the worst thread counting.
  */
@@ -181,7 +181,7 @@ PLAIN int main(int argc, char **argv)
 		left(1);
 	if (is_given)
 		give(1);
-	if (write(4, "a", 1) == 1 && read(3, &byte, 1) != 1)
+	if (getenv("JEM_CALLS_SOCKET") && write(4, "a", 1) == 1 && read(3, &byte, 1) != 1)
 		return 1;
 	for (long i = 0; i < count; i++)
 		pthread_create(&threads[i], NULL, measure, &least[i]);
