@@ -10,7 +10,7 @@
 
 enum {
 	EXIT_SKIP = 77,
-	CASE_SECONDS = 60
+	CASE_SECONDS = 240
 };
 
 static char folder[64];
