@@ -270,8 +270,8 @@ class Recorder:
                 for record in message.records]
 
     def bytes(self):
-        """Everything that was on the wire, for those who look for what must not be there."""
-        return b"\n".join(json.dumps(m.about, ensure_ascii=False).encode() + m.body
+        """All that was on the wire, unpacked, for those who look for what must not be there."""
+        return b"\n".join(json.dumps(m.about, ensure_ascii=False).encode() + unpack(m.body)
                           for m in list(self.messages))
 
     def check_streams(self):
