@@ -148,15 +148,27 @@ class Thread:
         self.events.append((is_exit, name, depth - len(self.others)))
 
 
+def record_by_uftrace(data, argv, stdin, cwd, follows_jumps):
+    """Now and then a program that opens and closes plugins dies of uftrace: then once more."""
+    for _ in range(5):
+        with open(stdin, "rb") as source:
+            done = subprocess.run(["uftrace", "record", "--no-event", "-b", "16M", "-d", data,
+                                   *([] if follows_jumps else ["--no-libcall"]), *argv],
+                                  check=False, stdin=source, cwd=cwd, timeout=300,
+                                  capture_output=True)
+        if b"LOST" in done.stderr:
+            raise Failed(f"uftrace has lost records: {done.stderr[-300:]}")
+        if done.stdout or done.returncode == 0:
+            return done
+        print(f"# uftrace ended {os.path.basename(argv[0])} with {done.returncode}: "
+              f"{done.stderr[-200:]!r}")
+    raise Failed("uftrace ends the program every time")
+
+
 def by_uftrace(folder, argv, stdin=os.devnull, cwd=None, follows_jumps=False, jumps=None):
     """`follows_jumps`: longjmp is told by uftrace itself; `jumps`: by who jumps, and who is jumped to."""
     data = os.path.join(folder, "uftrace")
-    with open(stdin, "rb") as source:
-        done = subprocess.run(["uftrace", "record", "--no-event", "-b", "16M", "-d", data,
-                               *([] if follows_jumps else ["--no-libcall"]), *argv], check=False, stdin=source, cwd=cwd, timeout=300,
-                              capture_output=True)
-    if b"LOST" in done.stderr:
-        raise Failed(f"uftrace has lost records: {done.stderr[-300:]}")
+    done = record_by_uftrace(data, argv, stdin, cwd, follows_jumps)
     libcalls = imported(argv[0])
     threads, ids = collections.defaultdict(lambda: Thread(libcalls)), {}
     with subprocess.Popen(["uftrace", "dump", "--demangle=no", "-d", data], stdout=subprocess.PIPE,
