@@ -20,8 +20,9 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(TOP, "tests", "flow", "plans"))
+sys.path[:0] = [os.path.join(TOP, "tests", "flow", "plans"), os.path.join(TOP, "tests", "flow")]
 import image as images  # noqa: E402  pylint: disable=wrong-import-position
+import sources  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
 SYMBOLS = os.environ.get("JEM_SYMBOLS", os.path.join(BUILD, "jem-symbols"))
@@ -81,12 +82,6 @@ int main() {
 PROGRAMS = {"lua": ("lua5.4", "lua5.4-", "c"), "zlib": ("zlib", "zlib-", "c"),
             "sqlite": ("sqlite3", "sqlite3-", "c"), "tinyxml2": ("tinyxml2", "tinyxml2-", "c++"),
             "pugixml": ("pugixml", "pugixml-", "c++")}
-DEBIAN = """Types: deb-src
-URIs: http://deb.debian.org/debian
-Suites: %s
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-"""
 
 
 def run(command, **more):
@@ -105,24 +100,6 @@ def folder_of(work, name):
     found = [entry for entry in sorted(os.listdir(work))
              if entry.startswith(PROGRAMS[name][1]) and os.path.isdir(os.path.join(work, entry))]
     return os.path.join(work, found[0]) if found else None
-
-
-def fetch(work, names):
-    """The sources, by a list of our own: the machine's may have none for sources."""
-    wanted = [PROGRAMS[name][0] for name in names if not folder_of(work, name)]
-    if not wanted:
-        return
-    with open("/etc/os-release", encoding="utf-8") as file:
-        suite = [line.split("=")[1].strip() for line in file if line.startswith("VERSION_CODENAME=")][0]
-    sources = write(os.path.join(work, "source.sources"), DEBIAN % suite)
-    os.makedirs(os.path.join(work, "lists", "partial"), exist_ok=True)
-    options = ["-o", "Dir::Etc::sourcelist=" + sources, "-o", "Dir::Etc::sourceparts=-",
-               "-o", "Dir::State::lists=" + os.path.join(work, "lists")]
-    run(["apt-get"] + options + ["-qq", "update"])
-    run(["apt-get"] + options + ["-qq", "--download-only", "source"] + wanted, cwd=work)
-    for entry in sorted(os.listdir(work)):
-        if entry.endswith(".dsc"):
-            run(["dpkg-source", "--no-check", "-x", entry], cwd=work)
 
 
 def amalgamate(work):
@@ -295,7 +272,7 @@ def main():
     options = parser.parse_args()
     options.work = options.work or tempfile.mkdtemp(prefix="jem-plans-")
     names = options.programs.split(",")
-    fetch(options.work, names)
+    sources.fetch(options.work, names)
     options.sources = {name: sources_of(options.work, name) for name in names}
     wanted = [(name, compiler, level) for name in names for compiler in options.compilers.split(",")
               for level in options.levels.split(",")]
