@@ -21,6 +21,12 @@ int jem_recorded_open(struct jem_recorded *recorded, const char *path, struct je
 {
 	*recorded = (struct jem_recorded){ .data = -1 };
 	recorded->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (recorded->folder < 0 && errno == ENOTDIR)
+		return jem_err_set(
+			err, -ENOTDIR,
+			"%.110s is no folder; if it was written with JEM_CALLS_FILE, make "
+			"one of it first: jem expand FILE DIR",
+			path);
 	if (recorded->folder < 0)
 		return jem_err_set(err, -errno, "%.150s: %s", path, strerror(errno));
 	recorded->data = jem_folder_open(recorded->folder, "data", false);

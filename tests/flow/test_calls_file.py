@@ -215,6 +215,16 @@ def refuses_what_is_no_such_file(folder):
 
 
 @case
+def tells_readers_of_folders_what_to_do_with_a_file(folder):
+    with open(os.path.join(folder, "calls.ring"), "wb"):
+        pass
+    for words in (("calls",), ("log",), ("report",)):
+        done = jem(*words, "calls.ring", cwd=folder)
+        check(done.returncode != 0, f"jem {words[0]} takes a file")
+        check_in("jem expand FILE DIR", done.stderr.decode(), words[0])
+
+
+@case
 def survives_whatever_a_file_holds(folder):
     job = build(folder, "job", WALK)
     traced(folder, job, JEM_CALLS_RING_BYTES="64KiB", JEM_CALLS_MEMORY="1MiB")
