@@ -34,6 +34,7 @@ libcommon_a_SOURCES = \
 	%D%/log_rule.c %D%/log_rule.h \
 	%D%/metric.c %D%/metric.h \
 	%D%/name.c %D%/name.h \
+	%D%/patterns.c %D%/patterns.h \
 	%D%/prmon_format.c %D%/prmon_format.h \
 	%D%/record.c %D%/record.h \
 	%D%/redact.c %D%/redact.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/calls_check.h"
 
-#include "tracer/symbols/patterns.h"
+#include "common/patterns.h"
 
 int jem_calls_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg)
 {

@@ -9,7 +9,9 @@ UNIT_TESTS += %D%/test_name %D%/test_json
 %C%_test_name_LDADD = libcheck.a libcommon.a
 %C%_test_json_SOURCES = %D%/test_json.c
 %C%_test_json_LDADD = libcheck.a libcommon.a -lm
-UNIT_TESTS += %D%/test_metric
+UNIT_TESTS += %D%/test_metric %D%/test_patterns
+%C%_test_patterns_SOURCES = %D%/test_patterns.c
+%C%_test_patterns_LDADD = libcheck.a libcommon.a
 %C%_test_metric_SOURCES = %D%/test_metric.c
 %C%_test_metric_LDADD = libcheck.a libcommon.a
 UNIT_TESTS += %D%/test_threshold
@@ -63,10 +65,8 @@ PLAN_BENCH = %D%/plan_bench.c %D%/plan_bench.h $(IMAGE_MAKER)
 	$(IMAGE_MAKER)
 %C%_test_value_bounds_LDADD = $(SYMBOLS_LIBS)
 # tracer
-UNIT_TESTS += %D%/test_symbols_patterns %D%/test_symbols_sites %D%/test_symbols_types
+UNIT_TESTS += %D%/test_symbols_sites %D%/test_symbols_types
 EXTRA_DIST += %D%/traced/calls.c %D%/traced/types.cc
-%C%_test_symbols_patterns_SOURCES = %D%/test_symbols_patterns.c
-%C%_test_symbols_patterns_LDADD = libcheck.a libsymbols.a libcommon.a
 %C%_test_symbols_sites_SOURCES = %D%/test_symbols_sites.c %D%/symbols.c %D%/symbols.h
 %C%_test_symbols_sites_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
 %C%_test_symbols_sites_LDADD = libcheck.a $(DEBUGDATA_LIBS)

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/config_file.h"
+#include "common/patterns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,6 +109,22 @@ static int keep_words(struct jem_run_options *options, int count, char **argv)
 	return rc;
 }
 
+/* Patterns of the command line: the daemon's check of them comes too late to hold the job back. */
+static int check_patterns(const struct jem_config *config, struct jem_err *err)
+{
+	static const enum jem_option lists[] = { JEM_OPTION_calls_include,
+						 JEM_OPTION_calls_exclude };
+
+	for (size_t k = 0; k < sizeof(lists) / sizeof(*lists); k++)
+		for (size_t i = 0; i < jem_config_list_size(config, lists[k]); i++) {
+			int rc = jem_pattern_check(jem_config_list_at(config, lists[k], i), err);
+
+			if (rc < 0)
+				return rc;
+		}
+	return 0;
+}
+
 static void take_values(struct jem_run_options *options, struct jem_voice *voice)
 {
 	const struct jem_config *config = options->config;
@@ -166,6 +183,11 @@ int jem_run_options_parse(struct jem_run_options *options, int argc, char **argv
 	rc = keep_words(options, rc, argv);
 	if (rc < 0)
 		return rc;
+	rc = check_patterns(options->config, &err);
+	if (rc < 0) {
+		jem_voice_fail("run: %s", err.text);
+		return rc;
+	}
 	take_values(options, voice);
 	load_settings(options, voice);
 	take_values(options, voice);

@@ -3,7 +3,6 @@
 noinst_LIBRARIES += libsymbols.a
 libsymbols_a_SOURCES = \
 	%D%/image.h %D%/image_read.c \
-	%D%/patterns.c %D%/patterns.h \
 	%D%/plan_file.c %D%/plan_file.h \
 	%D%/plan_file_internal.h \
 	%D%/plan_find.c \

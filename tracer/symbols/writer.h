@@ -12,7 +12,7 @@
 #ifndef JEM_TRACER_SYMBOLS_WRITER_H
 #define JEM_TRACER_SYMBOLS_WRITER_H
 
-#include "tracer/symbols/patterns.h"
+#include "common/patterns.h"
 #include "tracer/symbols/plan.h"
 
 #define JEM_WRITER_PLANS 200000u

@@ -14,7 +14,7 @@
 #include "common/buf.h"
 #include "common/config.h"
 #include "tracer/symbols/image.h"
-#include "tracer/symbols/patterns.h"
+#include "common/patterns.h"
 
 #include <stdatomic.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tracer/symbols/patterns.h"
+#include "common/patterns.h"
 
 #include "tests/unit/check.h"
 
