@@ -13,8 +13,8 @@
 
 #include "common/buf.h"
 #include "common/config.h"
-#include "tracer/symbols/image.h"
 #include "common/patterns.h"
+#include "tracer/symbols/image.h"
 
 #include <stdatomic.h>
 
