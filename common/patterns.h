@@ -18,8 +18,8 @@
  * Bound:     JEM_PATTERNS_MAX patterns of JEM_PATTERN_BYTES; matching takes at most the product of the two
  *            lengths
  */
-#ifndef JEM_TRACER_SYMBOLS_PATTERNS_H
-#define JEM_TRACER_SYMBOLS_PATTERNS_H
+#ifndef JEM_COMMON_PATTERNS_H
+#define JEM_COMMON_PATTERNS_H
 
 #include "common/err.h"
 
