@@ -19,6 +19,11 @@ libbroker_client_a_SOURCES = \
 	%D%/credentials.c %D%/credentials.h \
 	%D%/message.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/spool/acked.c %D%/spool/acked.h \
+	%D%/spool/crc32c.c %D%/spool/crc32c.h \
+	%D%/spool/lane.c \
+	%D%/spool/segment.c %D%/spool/segment.h \
+	%D%/spool/spool.c %D%/spool/spool.h %D%/spool/spool_internal.h \
 	%D%/wire/address.c %D%/wire/address.h \
 	%D%/wire/amqp_value.c %D%/wire/amqp_value.h \
 	%D%/wire/backoff.c %D%/wire/backoff.h \

@@ -159,6 +159,9 @@ UNIT_TESTS += %D%/test_calls_pairing %D%/test_calls_profile %D%/test_calls_sourc
 %C%_test_calls_profile_LDADD = libcheck.a $(CALLS_LIBS)
 
 # broker-client
+UNIT_TESTS += %D%/test_spool
+%C%_test_spool_SOURCES = %D%/test_spool.c
+%C%_test_spool_LDADD = libcheck.a libbroker-client.a libcommon.a -lm
 UNIT_TESTS += %D%/test_url %D%/test_message_codec
 %C%_test_url_SOURCES = %D%/test_url.c
 %C%_test_url_LDADD = libcheck.a libbroker-client.a libcommon.a

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool: batches on disk until a broker has taken them.
+ *
+ * Flow:      append -> segments of two lanes -> next -> broker -> ack -> segments go
+ * Thread:    loop thread; a call makes at most a few system calls on files, none waits for a disk but
+ *            where durability is `power`
+ * Ownership: owns its folder (0700, files 0600) against other daemons by a lock
+ * Bound:     bytes on disk, age and free space; over a bound the oldest whole segment of the fire-hose lane
+ *            goes first, then of the other. Memory: a few bytes a segment, nothing a batch.
+ * Invariant: every batch appended is acked, told by on_lost, or still there; damage costs what is damaged
+ *            and never the start.
+ *
+ * Batches of human-rate kinds and of fire-hose kinds are two lanes, each numbered from 1 in the order of
+ * appending. What survives: `process` durability a killed daemon, `power` a machine that goes down, but for
+ * the last 50 ms.
+ */
+#ifndef JEM_BROKER_CLIENT_SPOOL_SPOOL_H
+#define JEM_BROKER_CLIENT_SPOOL_SPOOL_H
+
+#include "broker-client/spool/segment.h"
+
+struct jem_spool;
+
+enum jem_lane {
+	JEM_LANE_HUMAN,
+	JEM_LANE_HOSE,
+	JEM_LANE_COUNT
+};
+
+struct jem_spool_options {
+	const char *dir;        /* made when it is not there */
+	uint64_t max_bytes;     /* 0: none */
+	uint64_t max_age_us;    /* 0: none */
+	double min_free;        /* part of the file system that stays free, 0 to 1 */
+	uint64_t segment_bytes; /* 0: 8 MiB */
+	bool is_power;          /* durability */
+	bool is_read_only;      /* look only: no lock, nothing is changed */
+	/* A batch leaves undelivered: evicted (bounds) or unreadable (damaged). */
+	void (*on_lost)(void *arg, const struct jem_frame *frame, enum jem_cause cause);
+	/* For people, one line: damage, a full disk and its end. */
+	void (*on_trouble)(void *arg, const char *text);
+	void *arg;
+};
+
+/* -EWOULDBLOCK: another process has it; else only what keeps a folder from being made or opened. */
+int jem_spool_open(const struct jem_spool_options *options, struct jem_spool **ret,
+		   struct jem_err *err);
+/* What is left stays; an empty spool takes its folder away. */
+void jem_spool_close(struct jem_spool *spool);
+
+enum jem_lane jem_spool_lane(enum jem_kind kind);
+
+/* 0 with its number, or -errno: it is not on disk (full, for 10 s then nothing is tried). */
+int jem_spool_append(struct jem_spool *spool, const struct jem_head *head, const void *body,
+		     size_t len, uint64_t *ret_id);
+
+/*
+ * The first batch of a lane from number `from` on that is not acked: 1, or 0 when there is none. Costs a
+ * read where `from` follows what was read last, else a scan of its segment.
+ */
+int jem_spool_next(struct jem_spool *spool, enum jem_lane lane, uint64_t from,
+		   struct jem_frame *ret, struct jem_buf *body);
+
+void jem_spool_ack(struct jem_spool *spool, enum jem_lane lane, uint64_t id);
+
+/* The number that the next batch of a lane will have, and of the oldest that is not acked. */
+uint64_t jem_spool_end(const struct jem_spool *spool, enum jem_lane lane);
+uint64_t jem_spool_oldest(const struct jem_spool *spool, enum jem_lane lane);
+bool jem_spool_is_empty(const struct jem_spool *spool);
+
+/* Once a second: remembers what is acked, frees what is not needed, keeps the bounds. */
+void jem_spool_tick(struct jem_spool *spool, uint64_t now_us);
+
+/* By kind, the last batch that was spooled before this opening; epoch 0: none. */
+const struct jem_spool_last *jem_spool_previous(const struct jem_spool *spool);
+
+struct jem_spool_size {
+	uint64_t bytes;
+	uint64_t segments;
+	uint64_t damaged_bytes; /* met so far */
+	uint64_t oldest_us;     /* wall clock of the oldest segment, 0: none */
+};
+struct jem_spool_size jem_spool_size(const struct jem_spool *spool);
+
+/* A descriptor for fdatasync(2) on another thread, to be closed by it; -1: nothing to do. */
+int jem_spool_take_sync(struct jem_spool *spool);
+
+#endif
