@@ -371,7 +371,7 @@ static void release_all(struct jem_client *client)
 	struct jem_window_slot slot;
 
 	while (jem_window_take_oldest(&client->sent, &slot))
-		tell_outcome(client, slot.tag, JEM_OUTCOME_RELEASED, "the connection was lost");
+		tell_outcome(client, slot.tag, JEM_OUTCOME_UNKNOWN, "the connection was lost");
 	while (jem_window_take_oldest(&client->received, &slot))
 		continue;
 }

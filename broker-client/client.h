@@ -9,7 +9,7 @@
  *            message than 16 MiB is refused while it comes in; messages given to on_message and
  *            not settled <= receive_window and about 8 MiB
  * Invariant: every message that jem_client_send took gets exactly one on_outcome while the client
- *            lives; when the connection is lost, those without an outcome get JEM_OUTCOME_RELEASED
+ *            lives; when the connection is lost, those without an outcome get JEM_OUTCOME_UNKNOWN
  *
  * Lost connections are made anew with a jittered back-off of 0.2 to 30 s over the list of brokers;
  * the back-off starts over once a message was accepted or received.

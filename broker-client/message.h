@@ -45,6 +45,7 @@ enum jem_outcome {
 	JEM_OUTCOME_ACCEPTED,
 	JEM_OUTCOME_REJECTED, /* not valid for the receiver: never send it again */
 	JEM_OUTCOME_RELEASED, /* not taken: send it again later */
+	JEM_OUTCOME_UNKNOWN,  /* the connection was lost first: send it again, it may be there twice */
 };
 
 #endif

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 libdaemon_a_SOURCES = \
+	%D%/batch_message.c %D%/batch_message.h \
 	%D%/batcher.c %D%/batcher.h \
 	%D%/control.c %D%/control.h \
 	%D%/job.c %D%/job.h \
@@ -11,7 +12,8 @@ libdaemon_a_SOURCES = \
 	%D%/packing.c %D%/packing.h \
 	%D%/prmon.c %D%/prmon.h \
 	%D%/redaction.c %D%/redaction.h \
-	%D%/publisher.c %D%/publisher.h \
+	%D%/publisher.c %D%/publisher.h %D%/publisher_disk.c %D%/publisher_internal.h \
+	%D%/spool_place.c %D%/spool_place.h \
 	%D%/sources/base64.c %D%/sources/base64.h \
 	%D%/sources/credential.c %D%/sources/credential.h \
 	%D%/sources/environment.c %D%/sources/environment.h \

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "daemon/packing.h"
+#include "daemon/spool_place.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ struct jem_outlets {
 	size_t count;
 	size_t open_count;
 	struct jem_account sum;
+	struct jem_spool_place place;
+	struct jem_spool_last previous[JEM_KIND_COUNT];
 	void (*on_closed)(void *arg);
 };
 
@@ -57,12 +60,22 @@ static void on_drained(void *arg)
 		outlet->outlets->options.on_drained(outlet->outlets->options.arg);
 }
 
+/* The youngest of what all spools found. */
+static void note_previous(struct jem_outlets *outlets, const struct jem_publisher *publisher)
+{
+	const struct jem_spool *spool = jem_publisher_spool(publisher);
+
+	for (int kind = 0; spool && kind < JEM_KIND_COUNT; kind++)
+		if (jem_spool_previous(spool)[kind].epoch)
+			outlets->previous[kind] = jem_spool_previous(spool)[kind];
+}
+
 static int open_outlet(struct jem_outlets *outlets, const char *what, const char *const *urls,
 		       size_t url_count, const char *credentials, struct jem_err *err)
 {
 	const struct jem_config *config = outlets->options.config;
 	struct outlet *outlet = &outlets->list[outlets->count];
-	const struct jem_publisher_options options = {
+	struct jem_publisher_options options = {
 		.loop = outlets->options.loop,
 		.urls = urls,
 		.url_count = url_count,
@@ -79,9 +92,13 @@ static int open_outlet(struct jem_outlets *outlets, const char *what, const char
 
 	outlet->outlets = outlets;
 	outlet->what = what;
+	/* A daemon that publishes to nobody spools only where it was told to. */
+	if (url_count || jem_config_is_set(config, JEM_OPTION_spool_dir))
+		options.spool = jem_spool_place_options(&outlets->place, what);
 	status = jem_publisher_create(&options, &outlet->publisher, err);
 	if (status < 0)
 		return status;
+	note_previous(outlets, outlet->publisher);
 	outlets->count++;
 	outlets->open_count++;
 	return 0;
@@ -113,6 +130,7 @@ int jem_outlets_create(const struct jem_outlets_options *options, struct jem_out
 	if (!outlets)
 		return jem_err_set(err, -ENOMEM, "no memory for the publishers");
 	outlets->options = *options;
+	jem_spool_place_find(options->config, options->job, &outlets->place);
 	count = good_urls(options->config, urls);
 	/* What is wrong with a broker costs the broker, not what else works. */
 	if (count && open_outlet(outlets, "broker", urls, count, credentials, err) < 0)
@@ -186,8 +204,22 @@ static void on_publisher_closed(void *arg)
 	outlet->publisher = NULL;
 	if (--outlets->open_count)
 		return;
+	jem_spool_place_leave(&outlets->place);
 	free(outlets);
 	on_closed(user);
+}
+
+const struct jem_spool_last *jem_outlets_previous(const struct jem_outlets *outlets)
+{
+	return outlets->previous;
+}
+
+const char *jem_outlets_spool(const struct jem_outlets *outlets)
+{
+	for (size_t i = 0; i < outlets->count; i++)
+		if (outlets->list[i].publisher && jem_publisher_spool(outlets->list[i].publisher))
+			return outlets->place.folder;
+	return NULL;
 }
 
 void jem_outlets_close(struct jem_outlets *outlets, uint64_t timeout_ms,

@@ -20,6 +20,7 @@ struct jem_outlets_options {
 	uv_loop_t *loop;
 	const struct jem_config *config;
 	const char *container_id;
+	const char *job;       /* its name, for the spool's */
 	const char *collector; /* URL, or NULL */
 	/* Records of `head` were lost for `cause` on the way to one outlet. */
 	void (*on_lost)(void *arg, const struct jem_head *head, enum jem_cause cause);
@@ -42,6 +43,12 @@ bool jem_outlets_are_drained(const struct jem_outlets *outlets);
 
 /* In batches, the sum over all outlets; valid until the next call. */
 const struct jem_account *jem_outlets_account(struct jem_outlets *outlets);
+
+/* By kind, the last batch that an earlier daemon spooled; epoch 0: none. */
+const struct jem_spool_last *jem_outlets_previous(const struct jem_outlets *outlets);
+
+/* The folder where batches wait on disk; NULL: they wait in memory only. */
+const char *jem_outlets_spool(const struct jem_outlets *outlets);
 
 /* As jem_publisher_close; on_closed is called once, when the last is closed. */
 void jem_outlets_close(struct jem_outlets *outlets, uint64_t timeout_ms,

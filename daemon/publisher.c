@@ -1,54 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/publisher.h"
-
-#include "common/compress.h"
-#include "daemon/packing.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/batch_message.h"
+#include "daemon/publisher_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
 	QUEUE_DEFAULT = 8 << 20,
-	IN_FLIGHT_COUNT_MAX = 4096
+	HUMAN_PART = 4, /* of the queue, for kinds that are on disk anyway */
+	IN_FLIGHT_COUNT_MAX = 4096,
+	TRIES_MAX = 5,
+	WINDOW_MIN = 64 << 10,
+	WINDOW_STEP = 16 << 10,
 };
 
-struct entry {
-	struct entry *next;
-	struct entry *prev;
-	uint64_t tag;
-	struct jem_batch *batch; /* owned */
-};
-
-/* A list with a sentinel: order is the order of push, resent batches come back to its front. */
-struct list {
-	struct entry head;
-};
-
-struct jem_publisher {
-	struct jem_publisher_options options;
-	struct jem_client *client; /* owned, NULL without a broker */
-	struct list queued;
-	struct list in_flight;
-	size_t bytes;
-	size_t in_flight_count;
-	uint64_t next_tag;
-	bool is_sending;
-	bool is_closing;
-	struct jem_account account;
-	void (*on_closed)(void *arg);
-};
+#define SLOW_NS 1000000000ull /* an outcome that takes longer says that the broker has too much */
 
 static void list_init(struct list *list)
 {
 	list->head.next = list->head.prev = &list->head;
 }
 
-static bool list_is_empty(const struct list *list)
-{
-	return list->head.next == &list->head;
-}
-
-static void insert_before(struct entry *at, struct entry *entry)
+void publisher_insert_before(struct entry *at, struct entry *entry)
 {
 	entry->next = at;
 	entry->prev = at->prev;
@@ -62,101 +37,109 @@ static void unlink_entry(struct entry *entry)
 	entry->next->prev = entry->prev;
 }
 
-static void lose(struct jem_publisher *publisher, struct entry *entry, enum jem_cause cause)
+static struct lane *lane_of(struct jem_publisher *publisher, const struct entry *entry)
+{
+	return &publisher->lanes[jem_spool_lane(entry->batch->head.kind)];
+}
+
+void publisher_lose(struct jem_publisher *publisher, const struct jem_head *head,
+		    enum jem_cause cause)
+{
+	publisher->account.dropped[cause]++;
+	publisher->options.on_lost(publisher->options.arg, head, cause);
+}
+
+/* Out of memory's lists and gone; what is on disk of it is not touched. */
+static void discard(struct jem_publisher *publisher, struct entry *entry)
 {
 	unlink_entry(entry);
 	publisher->bytes -= entry->batch->len;
 	publisher->account.held--;
-	publisher->account.dropped[cause]++;
-	publisher->options.on_lost(publisher->options.arg, &entry->batch->head, cause);
 	free(entry->batch);
 	free(entry);
 }
 
-static struct jem_slice slice(const char *text)
+static void acknowledge(struct jem_publisher *publisher, const struct entry *entry)
 {
-	return (struct jem_slice){ text, strlen(text) };
+	if (entry->id && publisher->spool)
+		jem_spool_ack(publisher->spool, jem_spool_lane(entry->batch->head.kind), entry->id);
 }
 
-static struct jem_property text_property(const char *name, const char *value)
+static void lose(struct jem_publisher *publisher, struct entry *entry, enum jem_cause cause)
 {
-	return (struct jem_property){ .name = slice(name), .text = slice(value) };
+	publisher_lose(publisher, &entry->batch->head, cause);
+	discard(publisher, entry);
 }
 
-static struct jem_property number_property(const char *name, uint64_t value)
+/* Refused for good: kept for people where there is a spool, and never sent again. */
+static void reject(struct jem_publisher *publisher, struct entry *entry, enum jem_cause cause)
 {
-	return (struct jem_property){ .name = slice(name), .number = (int64_t)value };
+	acknowledge(publisher, entry);
+	if (publisher->spool)
+		jem_spool_keep_rejected(publisher->spool, &entry->batch->head, entry->batch->body,
+					entry->batch->len);
+	lose(publisher, entry, cause);
 }
 
-/* Properties repeat the head for brokers and filters; no receiver depends on them. */
-static void describe(const struct jem_batch *batch, const char *topic, const char *message_id,
-		     struct jem_message *message)
-{
-	const struct jem_head *head = &batch->head;
-	const struct jem_kind_info *kind = &jem_kinds[head->kind];
-	struct jem_property properties[] = {
-		text_property("kind", kind->name),
-		text_property("site", head->source.names.site),
-		text_property("user", head->source.names.user),
-		text_property("job", head->source.names.job),
-		text_property("node", head->source.names.node),
-		text_property("epoch", head->epoch),
-		number_property("seq", head->seq),
-		number_property("first", head->first),
-		number_property("n", head->n),
-		number_property("schema", head->schema),
-	};
+/* --- sending -------------------------------------------------------------------------------------- */
 
-	*message = (struct jem_message){
-		.topic = slice(topic),
-		.message_id = slice(message_id),
-		.content_type = slice(kind->encoding == JEM_ENCODING_CBOR ? "application/cbor"
-									  : "application/json"),
-		.content_encoding =
-			slice(jem_batch_is_packed(batch) ? JEM_CONTENT_ENCODING_ZSTD : ""),
-		.creation_time_ms = (int64_t)(head->t0_us / 1000),
-		.is_durable = kind->is_human,
-		.property_count = sizeof(properties) / sizeof(*properties),
-		.body = { batch->body, batch->len },
-	};
-	memcpy(message->properties, properties, sizeof(properties));
+static int send_entry(struct jem_publisher *publisher, const struct entry *entry)
+{
+	struct jem_batch_message message;
+
+	jem_batch_message_make(entry->batch, &message);
+	return jem_client_send(publisher->client, &message.message, entry->tag);
 }
 
-static int send_entry(struct jem_publisher *publisher, struct entry *entry)
+/* What people read goes first. */
+static struct entry *next_entry(struct jem_publisher *publisher)
 {
-	char topic[JEM_TOPIC_MAX];
-	char message_id[JEM_TOPIC_MAX];
-	struct jem_message message;
+	for (int i = 0; i < JEM_LANE_COUNT; i++) {
+		struct lane *lane = &publisher->lanes[i];
 
-	jem_batch_topic(&entry->batch->head, topic);
-	jem_batch_message_id(&entry->batch->head, message_id);
-	describe(entry->batch, topic, message_id, &message);
-	return jem_client_send(publisher->client, &message, entry->tag);
+		if (!list_is_empty(&lane->queued) ||
+		    (lane->cursor && disk_refill(publisher, (enum jem_lane)i)))
+			return lane->queued.head.next;
+	}
+	return NULL;
 }
 
-static void send_queued(struct jem_publisher *publisher)
+static bool is_window_full(const struct jem_publisher *publisher)
 {
-	if (!publisher->client || publisher->is_sending)
+	return publisher->in_flight_count >= IN_FLIGHT_COUNT_MAX ||
+	       publisher->in_flight_bytes >= publisher->window;
+}
+
+void publisher_send(struct jem_publisher *publisher)
+{
+	struct entry *entry;
+
+	if (!publisher->client || publisher->is_sending || publisher->is_paused ||
+	    publisher->is_closing)
 		return;
 	publisher->is_sending = true;
-	while (!list_is_empty(&publisher->queued) &&
-	       publisher->in_flight_count < IN_FLIGHT_COUNT_MAX) {
-		struct entry *entry = publisher->queued.head.next;
+	while (!is_window_full(publisher) && (entry = next_entry(publisher))) {
+		struct lane *lane = lane_of(publisher, entry);
+		size_t len = entry->batch->len;
 		int status;
 
 		/* An outcome may come while sending: the entry stands in its table before. */
 		unlink_entry(entry);
-		insert_before(&publisher->in_flight.head, entry);
+		publisher_insert_before(&publisher->in_flight.head, entry);
 		publisher->in_flight_count++;
+		publisher->in_flight_bytes += len;
+		entry->sent_ns = jem_now_ns();
 		status = send_entry(publisher, entry);
 		if (status >= 0)
 			continue;
 		publisher->in_flight_count--;
+		publisher->in_flight_bytes -= len;
 		if (status == -EAGAIN) {
 			unlink_entry(entry);
-			insert_before(publisher->queued.head.next, entry);
+			publisher_insert_before(lane->queued.head.next, entry);
 			break;
 		}
+		acknowledge(publisher, entry);
 		lose(publisher, entry,
 		     status == -EMSGSIZE ? JEM_CAUSE_too_large : JEM_CAUSE_no_memory);
 	}
@@ -173,18 +156,52 @@ static void on_state(void *arg, enum jem_client_state state, const char *text)
 
 static void on_writable(void *arg)
 {
-	send_queued(arg);
+	publisher_send(arg);
 }
 
-/* A released batch goes back before every younger one, so the stream's order is kept. */
+/* --- outcomes -------------------------------------------------------------------------------------- */
+
+/* A batch that came back goes before every younger one, so the stream's order is kept. */
 static void queue_again(struct jem_publisher *publisher, struct entry *entry)
 {
-	struct entry *at = publisher->queued.head.next;
+	struct lane *lane = lane_of(publisher, entry);
+	struct entry *at = lane->queued.head.next;
 
-	while (at != &publisher->queued.head && at->tag < entry->tag)
+	while (at != &lane->queued.head && at->tag < entry->tag)
 		at = at->next;
 	unlink_entry(entry);
-	insert_before(at, entry);
+	publisher_insert_before(at, entry);
+}
+
+/*
+ * Credit says nothing about a broker that has too much (RabbitMQ grants 65,536 and blocks no AMQP 1.0
+ * publisher): the time to an outcome does. Halved at most once in that time, widened by steps.
+ */
+static void adapt_window(struct jem_publisher *publisher, const struct entry *entry)
+{
+	uint64_t now = jem_now_ns();
+
+	if (now - entry->sent_ns <= SLOW_NS) {
+		publisher->window += WINDOW_STEP;
+		if (publisher->window > publisher->options.in_flight_max)
+			publisher->window = publisher->options.in_flight_max;
+	} else if (entry->sent_ns > publisher->narrowed_ns) {
+		publisher->window /= 2;
+		if (publisher->window < WINDOW_MIN)
+			publisher->window = WINDOW_MIN;
+		publisher->narrowed_ns = now;
+	}
+}
+
+static void take_back(struct jem_publisher *publisher, struct entry *entry)
+{
+	if (++entry->tries >= TRIES_MAX) {
+		reject(publisher, entry, JEM_CAUSE_rejected);
+		return;
+	}
+	/* Not at once, or a broker that gives all back would be busy with us alone. */
+	publisher->is_paused = publisher->spool != NULL;
+	queue_again(publisher, entry);
 }
 
 static void on_outcome(void *arg, uint64_t tag, enum jem_outcome outcome, const char *text)
@@ -192,37 +209,136 @@ static void on_outcome(void *arg, uint64_t tag, enum jem_outcome outcome, const 
 	struct jem_publisher *publisher = arg;
 	struct entry *entry = publisher->in_flight.head.next;
 
-	(void)text;
 	while (entry != &publisher->in_flight.head && entry->tag != tag)
 		entry = entry->next;
 	if (entry == &publisher->in_flight.head)
 		return;
 	publisher->in_flight_count--;
+	publisher->in_flight_bytes -= entry->batch->len;
 	switch (outcome) {
 	case JEM_OUTCOME_ACCEPTED:
-		unlink_entry(entry);
-		publisher->bytes -= entry->batch->len;
-		publisher->account.held--;
+		adapt_window(publisher, entry);
+		acknowledge(publisher, entry);
 		publisher->account.out++;
-		free(entry->batch);
-		free(entry);
+		discard(publisher, entry);
 		break;
 	case JEM_OUTCOME_REJECTED:
-		lose(publisher, entry, JEM_CAUSE_rejected);
+		log_warning("the broker refuses a batch of %s: %s",
+			    jem_kinds[entry->batch->head.kind].name, text ? text : "no reason");
+		reject(publisher, entry, JEM_CAUSE_rejected);
 		break;
 	case JEM_OUTCOME_RELEASED:
+		take_back(publisher, entry);
+		break;
+	case JEM_OUTCOME_UNKNOWN:
 		queue_again(publisher, entry);
 		break;
 	}
-	if (jem_publisher_is_drained(publisher) && !publisher->is_closing)
+	if (publisher->is_closing)
+		return;
+	publisher_send(publisher);
+	if (jem_publisher_is_drained(publisher))
 		publisher->options.on_drained(publisher->options.arg);
 }
 
-int jem_publisher_create(const struct jem_publisher_options *options, struct jem_publisher **ret,
-			 struct jem_err *err)
+/* --- taking batches --------------------------------------------------------------------------------- */
+
+int publisher_queue(struct jem_publisher *publisher, struct jem_batch *batch, uint64_t id)
 {
-	struct jem_publisher *publisher = calloc(1, sizeof(*publisher));
-	struct jem_client_options client = {
+	struct entry *entry = malloc(sizeof(*entry));
+	struct lane *lane = &publisher->lanes[jem_spool_lane(batch->head.kind)];
+
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct entry){ .tag = publisher->next_tag++, .id = id, .batch = batch };
+	publisher->bytes += batch->len;
+	publisher->account.held++;
+	publisher_insert_before(&lane->queued.head, entry);
+	return 0;
+}
+
+/* The oldest that is nowhere else. */
+static struct entry *oldest(struct jem_publisher *publisher, enum jem_lane lane)
+{
+	struct list *queued = &publisher->lanes[lane].queued;
+
+	for (struct entry *e = queued->head.next; e != &queued->head; e = e->next)
+		if (!e->id)
+			return e;
+	return NULL;
+}
+
+static void make_room(struct jem_publisher *publisher, size_t len)
+{
+	while (publisher->bytes + len > publisher->options.queue_max) {
+		struct entry *victim = oldest(publisher, JEM_LANE_HOSE);
+
+		if (!victim)
+			victim = oldest(publisher, JEM_LANE_HUMAN);
+		if (!victim)
+			return; /* all in flight, which has its own bound */
+		lose(publisher, victim, JEM_CAUSE_queue_full);
+	}
+}
+
+/* Whether memory takes the batch, so that it need not be read from disk again. */
+static bool is_for_memory(const struct jem_publisher *publisher, const struct jem_batch *batch)
+{
+	enum jem_lane lane = jem_spool_lane(batch->head.kind);
+	size_t max = publisher->options.queue_max;
+
+	if (!publisher->spool)
+		return true;
+	if (lane == JEM_LANE_HUMAN)
+		max /= HUMAN_PART;
+	return !publisher->lanes[lane].cursor && publisher->client &&
+	       publisher->bytes + batch->len <= max;
+}
+
+static bool leave_on_disk(struct jem_publisher *publisher, struct jem_batch *batch, uint64_t id)
+{
+	struct lane *lane = &publisher->lanes[jem_spool_lane(batch->head.kind)];
+
+	if (!id)
+		id = disk_put(publisher, batch);
+	if (!id)
+		return false;
+	if (!lane->cursor)
+		lane->cursor = id;
+	publisher->account.held++;
+	free(batch);
+	return true;
+}
+
+void jem_publisher_push(struct jem_publisher *publisher, struct jem_batch *batch)
+{
+	uint64_t id = 0;
+
+	publisher->account.in++;
+	if ((!publisher->client && !publisher->spool) || publisher->is_closing) {
+		publisher_lose(publisher, &batch->head, JEM_CAUSE_undelivered);
+		free(batch);
+		return;
+	}
+	if (jem_spool_lane(batch->head.kind) == JEM_LANE_HUMAN)
+		id = disk_put(publisher, batch);
+	if (is_for_memory(publisher, batch) || !leave_on_disk(publisher, batch, id)) {
+		make_room(publisher, batch->len);
+		if (publisher_queue(publisher, batch, id) < 0) {
+			publisher_lose(publisher, &batch->head, JEM_CAUSE_no_memory);
+			free(batch);
+			return;
+		}
+	}
+	publisher_send(publisher);
+}
+
+/* --- life ------------------------------------------------------------------------------------------- */
+
+static int open_client(struct jem_publisher *publisher, struct jem_err *err)
+{
+	const struct jem_publisher_options *options = &publisher->options;
+	const struct jem_client_options client = {
 		.loop = options->loop,
 		.urls = options->urls,
 		.url_count = options->url_count,
@@ -236,6 +352,14 @@ int jem_publisher_create(const struct jem_publisher_options *options, struct jem
 			    .on_outcome = on_outcome },
 		.arg = publisher,
 	};
+
+	return options->url_count ? jem_client_create(&client, &publisher->client, err) : 0;
+}
+
+int jem_publisher_create(const struct jem_publisher_options *options, struct jem_publisher **ret,
+			 struct jem_err *err)
+{
+	struct jem_publisher *publisher = calloc(1, sizeof(*publisher));
 	int status;
 
 	if (!publisher)
@@ -243,67 +367,30 @@ int jem_publisher_create(const struct jem_publisher_options *options, struct jem
 	publisher->options = *options;
 	if (!publisher->options.queue_max)
 		publisher->options.queue_max = QUEUE_DEFAULT;
-	list_init(&publisher->queued);
+	if (!publisher->options.in_flight_max)
+		publisher->options.in_flight_max = QUEUE_DEFAULT / 2;
+	publisher->window = publisher->options.in_flight_max;
+	for (int i = 0; i < JEM_LANE_COUNT; i++)
+		list_init(&publisher->lanes[i].queued);
 	list_init(&publisher->in_flight);
-	if (options->url_count) {
-		status = jem_client_create(&client, &publisher->client, err);
-		if (status < 0) {
-			free(publisher);
-			return status;
-		}
+	status = open_client(publisher, err);
+	if (status < 0) {
+		free(publisher);
+		return status;
 	}
+	/* Without a spool it works on, in memory. */
+	if (options->spool.dir)
+		disk_open(publisher);
 	*ret = publisher;
 	return 0;
 }
 
-static struct entry *oldest(struct jem_publisher *publisher, bool is_human)
-{
-	for (struct entry *e = publisher->queued.head.next; e != &publisher->queued.head;
-	     e = e->next)
-		if (is_human || !jem_kinds[e->batch->head.kind].is_human)
-			return e;
-	return NULL;
-}
-
-static void make_room(struct jem_publisher *publisher, size_t len)
-{
-	while (publisher->bytes + len > publisher->options.queue_max) {
-		struct entry *victim = oldest(publisher, false);
-
-		if (!victim)
-			victim = oldest(publisher, true);
-		if (!victim)
-			return; /* all in flight, which has its own bound */
-		lose(publisher, victim, JEM_CAUSE_queue_full);
-	}
-}
-
-void jem_publisher_push(struct jem_publisher *publisher, struct jem_batch *batch)
-{
-	struct entry *entry = malloc(sizeof(*entry));
-
-	publisher->account.in++;
-	if (!entry || !publisher->client || publisher->is_closing) {
-		enum jem_cause cause = entry ? JEM_CAUSE_undelivered : JEM_CAUSE_no_memory;
-
-		publisher->account.dropped[cause]++;
-		publisher->options.on_lost(publisher->options.arg, &batch->head, cause);
-		free(batch);
-		free(entry);
-		return;
-	}
-	make_room(publisher, batch->len);
-	entry->tag = publisher->next_tag++;
-	entry->batch = batch;
-	publisher->bytes += batch->len;
-	publisher->account.held++;
-	insert_before(&publisher->queued.head, entry);
-	send_queued(publisher);
-}
-
 bool jem_publisher_is_drained(const struct jem_publisher *publisher)
 {
-	return list_is_empty(&publisher->queued) && list_is_empty(&publisher->in_flight);
+	for (int i = 0; i < JEM_LANE_COUNT; i++)
+		if (!list_is_empty(&publisher->lanes[i].queued) || publisher->lanes[i].cursor)
+			return false;
+	return list_is_empty(&publisher->in_flight);
 }
 
 const struct jem_account *jem_publisher_account(const struct jem_publisher *publisher)
@@ -311,18 +398,46 @@ const struct jem_account *jem_publisher_account(const struct jem_publisher *publ
 	return &publisher->account;
 }
 
-static void finish_close(void *arg)
+const struct jem_spool *jem_publisher_spool(const struct jem_publisher *publisher)
 {
-	struct jem_publisher *publisher = arg;
+	return publisher->spool;
+}
+
+/* What is in memory at the end: what is on disk stays there, the rest goes there if it can. */
+static void leave_all(struct jem_publisher *publisher, struct list *list)
+{
+	while (!list_is_empty(list)) {
+		struct entry *entry = list->head.next;
+
+		if (entry->id || disk_put(publisher, entry->batch)) {
+			discard(publisher, entry);
+			publisher->account.held++;
+		} else {
+			lose(publisher, entry, JEM_CAUSE_undelivered);
+		}
+	}
+}
+
+static void finish(struct jem_publisher *publisher)
+{
 	void (*on_closed)(void *) = publisher->on_closed;
 	void *user = publisher->options.arg;
 
-	while (!list_is_empty(&publisher->queued))
-		lose(publisher, publisher->queued.head.next, JEM_CAUSE_undelivered);
-	while (!list_is_empty(&publisher->in_flight))
-		lose(publisher, publisher->in_flight.head.next, JEM_CAUSE_undelivered);
 	free(publisher);
 	on_closed(user);
+}
+
+static void finish_close(void *arg)
+{
+	struct jem_publisher *publisher = arg;
+
+	leave_all(publisher, &publisher->in_flight);
+	for (int i = 0; i < JEM_LANE_COUNT; i++)
+		leave_all(publisher, &publisher->lanes[i].queued);
+	if (publisher->spool)
+		disk_close(publisher, finish);
+	else
+		finish(publisher);
 }
 
 void jem_publisher_close(struct jem_publisher *publisher, uint64_t timeout_ms,

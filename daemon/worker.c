@@ -14,6 +14,7 @@
 #include "daemon/sources.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -81,8 +82,14 @@ static void on_lost(void *arg, const struct jem_head *head, enum jem_cause cause
 {
 	struct worker *worker = arg;
 
-	if (worker->batcher)
+	if (!worker->batcher)
+		return;
+	if (!strcmp(head->epoch, worker->epoch))
 		jem_batcher_note_lost(worker->batcher, head->kind, cause, head->n);
+	else
+		log_warning("lost of epoch %s: batch %llu of %s, %llu records: %s", head->epoch,
+			    (unsigned long long)head->seq, jem_kinds[head->kind].name,
+			    (unsigned long long)head->n, jem_causes[cause]);
 }
 
 static void close_stages(struct worker *worker);
@@ -95,12 +102,24 @@ static void on_drained(void *arg)
 		close_stages(worker);
 }
 
+/* What is left on disk is not lost; the person is told how to send it. */
+static void tell_undelivered(struct worker *worker)
+{
+	unsigned long long held = jem_outlets_account(worker->outlets)->held;
+	const char *spool = jem_outlets_spool(worker->outlets);
+
+	log_warning("%llu batches were not delivered within the time to drain", held);
+	if (spool)
+		jem_link_send(worker->link,
+			      "left %llu batches wait on disk, send them with: jem spool send %s",
+			      held, spool);
+}
+
 static void on_drain_over(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 
-	log_warning("%llu batches were not delivered within the time to drain",
-		    (unsigned long long)jem_outlets_account(worker->outlets)->held);
+	tell_undelivered(worker);
 	close_stages(worker);
 }
 
@@ -377,6 +396,7 @@ static int open_outlets(struct worker *worker, struct jem_err *err)
 		.loop = &worker->loop,
 		.config = worker->config,
 		.container_id = container_id,
+		.job = worker->identity.names.job,
 		.collector = worker->options->collector,
 		.on_lost = on_lost,
 		.on_drained = on_drained,
@@ -515,8 +535,36 @@ static void tell_faults(struct worker *worker)
 	}
 }
 
+/* The receiver can name what it misses at the end of an earlier epoch only if it is told how far that came. */
+static void tell_previous(struct worker *worker)
+{
+	const struct jem_spool_last *last = jem_outlets_previous(worker->outlets);
+	uint64_t epoch = 0;
+	struct jem_record *record;
+	char text[JEM_EPOCH_SIZE];
+
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
+		if (last[kind].epoch)
+			epoch = last[kind].epoch;
+	if (!epoch)
+		return;
+	snprintf(text, sizeof(text), "%016" PRIx64, epoch);
+	record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
+	jem_record_word(record, "state", "epoch");
+	jem_record_word(record, "text",
+			"an earlier daemon left batches on disk; they are sent now");
+	jem_record_word(record, "previous", text);
+	jem_record_object_begin(record, "last");
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
+		if (last[kind].epoch == epoch)
+			jem_record_u64(record, jem_kinds[kind].name, last[kind].seq);
+	jem_record_object_end(record);
+	jem_batcher_end(worker->batcher, JEM_URGENT);
+}
+
 static void start(struct worker *worker)
 {
+	tell_previous(worker);
 	tell_faults(worker);
 	if (worker->options->pid > 0)
 		jem_job_starting(worker->job);

@@ -13,6 +13,7 @@ man_pages = \
 	%D%/man/jem-receive.1 \
 	%D%/man/jem-report.1 \
 	%D%/man/jem-run.1 \
+	%D%/man/jem-spool.1 \
 	%D%/man/jem-status.1 \
 	%D%/man/jem-watch.1 \
 	%D%/man/jem.conf.5 \

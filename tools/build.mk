@@ -48,6 +48,7 @@ jem_tool_SOURCES = \
 	%D%/recorded.c %D%/recorded.h \
 	%D%/report.c \
 	%D%/selection.c %D%/selection.h \
+	%D%/spool.c \
 	%D%/status.c \
 	%D%/summary.c %D%/summary.h \
 	%D%/terminal.c %D%/terminal.h \

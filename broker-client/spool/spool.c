@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,13 +89,15 @@ static int find_segments(struct jem_spool *spool)
 			close(folder);
 		return -error;
 	}
-	while ((entry = readdir(dir)))
+	while ((entry = readdir(dir))) {
+		spool->rejected += !strncmp(entry->d_name, "rejected-", strlen("rejected-"));
 		for (int i = 0; i < JEM_LANE_COUNT; i++) {
 			int status = lane_find(&spool->lanes[i], entry->d_name);
 
 			if (status < 0)
 				return status;
 		}
+	}
 	return 0;
 }
 
@@ -275,6 +278,49 @@ uint64_t jem_spool_end(const struct jem_spool *spool, enum jem_lane lane)
 uint64_t jem_spool_oldest(const struct jem_spool *spool, enum jem_lane lane)
 {
 	return spool->lanes[lane].acked.base;
+}
+
+uint64_t jem_spool_waiting(const struct jem_spool *spool, enum jem_lane lane, uint64_t from)
+{
+	const struct lane *l = &spool->lanes[lane];
+	uint64_t end = l->next_id;
+	uint64_t waiting = 0;
+
+	if (from < l->acked.base)
+		from = l->acked.base;
+	for (; from < end && from - l->acked.base < JEM_ACKED_WINDOW; from++)
+		waiting += !jem_acked_has(&l->acked, from);
+	return from < end ? waiting + end - from : waiting;
+}
+
+const char *jem_spool_dir(const struct jem_spool *spool)
+{
+	return spool->dir;
+}
+
+int jem_spool_keep_rejected(struct jem_spool *spool, const struct jem_head *head, const void *body,
+			    size_t len)
+{
+	char name[96];
+	int status = 0;
+	int fd;
+
+	if (spool->rejected >= JEM_SPOOL_REJECTED_MAX)
+		return -ENOSPC;
+	snprintf(name, sizeof(name), "rejected-%s-%s-%" PRIu64, jem_kinds[head->kind].name,
+		 head->epoch, head->seq);
+	fd = openat(spool->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -errno;
+	if (write(fd, body, len) != (ssize_t)len)
+		status = -ENOSPC;
+	close(fd);
+	if (status < 0)
+		unlinkat(spool->folder, name, 0);
+	else
+		spool->rejected++;
+	return status;
 }
 
 bool jem_spool_is_empty(const struct jem_spool *spool)

@@ -67,7 +67,18 @@ void jem_spool_ack(struct jem_spool *spool, enum jem_lane lane, uint64_t id);
 /* The number that the next batch of a lane will have, and of the oldest that is not acked. */
 uint64_t jem_spool_end(const struct jem_spool *spool, enum jem_lane lane);
 uint64_t jem_spool_oldest(const struct jem_spool *spool, enum jem_lane lane);
+/* How many from number `from` on are not acked, counting those that damage has taken. */
+uint64_t jem_spool_waiting(const struct jem_spool *spool, enum jem_lane lane, uint64_t from);
 bool jem_spool_is_empty(const struct jem_spool *spool);
+const char *jem_spool_dir(const struct jem_spool *spool);
+
+/*
+ * Keeps the body of a batch that the broker refused for good, as a file of its own (rejected-*), at most
+ * JEM_SPOOL_REJECTED_MAX. 0, -ENOSPC beyond them, -errno.
+ */
+#define JEM_SPOOL_REJECTED_MAX 32
+int jem_spool_keep_rejected(struct jem_spool *spool, const struct jem_head *head, const void *body,
+			    size_t len);
 
 /* Once a second: remembers what is acked, frees what is not needed, keeps the bounds. */
 void jem_spool_tick(struct jem_spool *spool, uint64_t now_us);

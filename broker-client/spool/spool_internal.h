@@ -42,6 +42,7 @@ struct jem_spool {
 	uint64_t damaged;
 	uint64_t retry_us; /* no writing before; 0: all is well */
 	bool needs_sync;
+	unsigned rejected; /* files that hold a refused batch */
 };
 
 int lane_init(struct lane *lane, struct jem_spool *spool, const char *name);

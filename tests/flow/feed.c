@@ -83,14 +83,14 @@ static void on_writable(void *arg)
 
 static void on_outcome(void *arg, uint64_t tag, enum jem_outcome outcome, const char *text)
 {
-	static const char *const names[] = { "accepted", "rejected", "released" };
+	static const char *const names[] = { "accepted", "rejected", "released", "released" };
 	struct queued *entry = &state.queue[tag];
 
 	(void)arg;
 	(void)text;
 	printf("%llu %s\n", (unsigned long long)tag, names[outcome]);
 	fflush(stdout);
-	if (outcome == JEM_OUTCOME_RELEASED) {
+	if (outcome == JEM_OUTCOME_RELEASED || outcome == JEM_OUTCOME_UNKNOWN) {
 		entry->is_waiting = true;
 		if (tag < state.next)
 			state.next = tag;

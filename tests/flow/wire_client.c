@@ -94,7 +94,7 @@ static void on_outcome(void *arg, uint64_t tag, enum jem_outcome outcome, const 
 		printf("rejected %s\n", text);
 		state->status = EXIT_FAILURE;
 		finish(state, "failed");
-	} else if (outcome == JEM_OUTCOME_RELEASED) {
+	} else if (outcome != JEM_OUTCOME_ACCEPTED) {
 		state->to_send++;
 	} else if (++state->accepted == state->wanted) {
 		finish(state, "done");

@@ -47,7 +47,7 @@ CASE(publishes_its_own_cost_and_a_balanced_account)
 	struct jem_outlets *outlets;
 	struct jem_self_source *self;
 	struct jem_outlets_options options = {
-		.loop = &bench->loop, .container_id = "test", .on_lost = on_lost, .arg = &lost
+		.loop = &bench->loop, .container_id = "test", .job = "test", .on_lost = on_lost, .arg = &lost
 	};
 
 	CHECK_OK(jem_config_create(&config));

@@ -33,7 +33,7 @@ struct wire_client {
 	struct jem_buf texts; /* of on_state, one a line */
 	unsigned open_count;
 	unsigned writable_count;
-	unsigned outcomes[3];
+	unsigned outcomes[4]; /* by enum jem_outcome */
 	uint64_t last_tag;
 	char last_reason[256];
 	unsigned message_count;

@@ -49,7 +49,11 @@ static void say_where(const struct jem_launch *launch, const char *end)
 	const char *name = launch->options.id.name;
 	const char *folder = launch->folder.shown;
 
-	if (launch->folder.fd < 0)
+	const char *left = launch->monitors.daemon.left;
+
+	if (left[0])
+		jem_voice_say(&launch->voice, "job %s %s; %s", name, end, left);
+	else if (launch->folder.fd < 0)
 		jem_voice_say(&launch->voice, "job %s %s%s", name, end,
 			      launch->is_cut_short ? "; not everything was delivered" : "");
 	else if (launch->is_cut_short || !jem_run_folder_has(&launch->folder, "index.html"))

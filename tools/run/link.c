@@ -92,6 +92,8 @@ static void take(struct jem_run_link *link, const char *message,
 	} else if ((text = text_of(message, "line"))) {
 		if (link->line_count < JEM_LINK_LINES_MAX)
 			snprintf(link->lines[link->line_count++], JEM_LINK_LINE_SIZE, "%s", text);
+	} else if ((text = text_of(message, "left"))) {
+		snprintf(link->left, sizeof(link->left), "%s", text);
 	} else if ((text = text_of(message, "set"))) {
 		if (!strncmp(text, "drain_ms=", 9))
 			link->drain_ms = number_of(text + 9, DRAIN_MS_MAX);

@@ -22,7 +22,8 @@ struct jem_run_link {
 	bool is_ready;
 	bool is_done;
 	bool is_cut_off;
-	long drain_ms; /* from its configuration file; -1: not told */
+	long drain_ms;  /* from its configuration file; -1: not told */
+	char left[512]; /* what waits on disk and how to send it; "": nothing */
 	unsigned line_count;
 	char lines[JEM_LINK_LINES_MAX][JEM_LINK_LINE_SIZE]; /* its closing lines */
 };

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/spool_place.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void find_folder(const struct jem_config *config, const char *job, char ret[PATH_MAX])
+{
+	const char *given = jem_config_str(config, JEM_OPTION_spool_dir);
+	const char *report = getenv("JEM_FOLDER");
+	const char *temporary = getenv("TMPDIR");
+	const char *where = "";
+
+	ret[0] = '\0';
+	if (!strcmp(jem_config_str(config, JEM_OPTION_spool_durability), "off"))
+		return;
+	if (given) {
+		snprintf(ret, PATH_MAX, "%s", given);
+		return;
+	}
+	if (report) {
+		snprintf(ret, PATH_MAX, "%s/spool", report);
+		return;
+	}
+	if (access(".", W_OK) < 0)
+		where = temporary && *temporary ? temporary : "/tmp";
+	snprintf(ret, PATH_MAX, "%s%smemory_jem-%s.spool", where, *where ? "/" : "", job);
+}
+
+void jem_spool_place_find(const struct jem_config *config, const char *job,
+			  struct jem_spool_place *ret)
+{
+	*ret = (struct jem_spool_place){
+		.bounds = { .max_bytes = jem_config_u64(config, JEM_OPTION_spool_max_bytes),
+			    .max_age_us = jem_config_ns(config, JEM_OPTION_spool_max_age) / 1000,
+			    .min_free =
+				    (double)jem_config_u64(config, JEM_OPTION_spool_min_free) / 100,
+			    .is_power = !strcmp(jem_config_str(config, JEM_OPTION_spool_durability),
+						"power") },
+	};
+	find_folder(config, job, ret->folder);
+}
+
+struct jem_spool_options jem_spool_place_options(struct jem_spool_place *place, const char *outlet)
+{
+	struct jem_spool_options options = place->bounds;
+
+	options.dir = NULL;
+	if (!place->folder[0])
+		return options;
+	if (mkdir(place->folder, 0700) < 0 && errno != EEXIST) {
+		log_error("spool %s: cannot make the folder: %s; batches wait in memory only",
+			  place->folder, strerror(errno));
+		return options;
+	}
+	if ((size_t)snprintf(place->outlet, sizeof(place->outlet), "%s/%s", place->folder, outlet) <
+	    sizeof(place->outlet))
+		options.dir = place->outlet;
+	return options;
+}
+
+void jem_spool_place_leave(const struct jem_spool_place *place)
+{
+	if (place->folder[0])
+		rmdir(place->folder);
+}

@@ -1,0 +1,240 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What waits on disk: no broker, an outage, kills, bounds. Nothing is lost or doubled, and it is said."""
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from contract import check_report
+from feeding import Collector, start_broker, start_receiver, streams
+from jemtest import (LONG, case, check, check_equal, check_in, end, jem, main, program, spawn,
+                     wait_until)
+
+
+def only_job(out):
+    """The folder of the only job below `out`."""
+    places = [place for place, _, files in os.walk(out) if "streams.json" in files]
+    check_equal(len(places), 1, f"folders of jobs in {out}")
+    return places[0]
+
+
+def check_whole(place, duplicates=True):
+    """No stream of the folder misses anything, and no record is there twice."""
+    for stream in streams(place):
+        check_equal(stream["missing"], [], f"missing of {stream['kind']} {stream['epoch']}")
+    for kind, records in check_report(place).items():
+        numbers = [(r["epoch"], r["seq"], r["i"]) for r in records]
+        check_equal(len(numbers), len(set(numbers)), f"records of {kind}, each once")
+
+
+def texts(place):
+    return [r["text"] for r in check_report(place).get("log", []) if r["text"].startswith("line ")]
+
+
+def said(done):
+    return done.stdout.decode() + done.stderr.decode()
+
+
+class Writer:
+    """Appends numbered lines to a log, `rate` a second; the file appears when it starts."""
+
+    def __init__(self, folder, rate):
+        self.path = os.path.join(folder, "job.txt")
+        self.rate = rate
+        self.count = 0
+        self.times = []
+        self.is_over = False
+        self.thread = threading.Thread(target=self._write, daemon=True)
+
+    def _write(self):
+        begin = time.monotonic()
+        with open(self.path, "a", encoding="utf-8") as file:
+            while not self.is_over:
+                due = int((time.monotonic() - begin) * self.rate)
+                for number in range(self.count, due):
+                    file.write(f"line {number}\n")
+                    self.times.append(time.monotonic())
+                self.count = max(self.count, due)
+                file.flush()
+                time.sleep(0.01)
+
+    def start(self):
+        self.thread.start()
+        return self
+
+    def stop(self):
+        self.is_over = True
+        self.thread.join()
+
+    def before(self, moment):
+        """How many lines were written before that moment."""
+        return sum(t < moment for t in self.times)
+
+
+def start_daemon(folder, writer, pid, url, *options):
+    return spawn([program("jemd"), f"--pid={pid}", "--job=job", f"--log={writer.path}",
+                  f"--broker={url}", "--set", f"spool.dir={folder}/spool",
+                  "--set", f"log.offsets={folder}/offsets", "--set", "identity.site=site",
+                  "--set", "identity.user=user", "--set", "identity.node=node", *options],
+                 stdin=subprocess.DEVNULL, stderr=open(os.path.join(folder, "jemd.log"), "ab"))
+
+
+def wait_for_spool(folder):
+    """Until the daemon runs: what it looks for from then on appears late, and is read whole."""
+    place = os.path.join(folder, "spool", "broker")
+    wait_until(lambda: os.path.isdir(place) and any(n.endswith(".seg") for n in os.listdir(place)),
+               what="the spool")
+
+
+@case
+def keeps_all_of_a_job_without_a_broker(folder):
+    done = jem("run", "--set", "run.drain=1", "--broker", "amqp://127.0.0.1:1", "--",
+               "sh", "-c", "echo out; exit 3", cwd=folder)
+    check_equal(done.returncode, 3, "exit status")
+    check_equal(done.stdout, b"out\n", "standard output")
+    found = re.search(r"(\d+) batches wait on disk, send them with: jem spool send (\S+)",
+                      said(done))
+    check(found, f"the end line tells where they wait: {said(done)}")
+    spool = os.path.join(folder, found[2])
+    check_equal(os.stat(spool).st_mode & 0o7777, 0o700, "mode of the spool")
+    listed = jem("spool", "list", spool)
+    check_in(f"{found[1]} batches", said(listed), "the list")
+    check_in("status", said(listed), "the list")
+    check_in("0 faults", said(jem("spool", "check", spool)), "the check")
+    url = start_broker(folder)
+    receiver, out = start_receiver(folder, url)
+    sent = jem("spool", "send", "--broker", url, spool)
+    check_equal(sent.returncode, 0, f"exit status of send: {said(sent)}")
+    check_in(f"{found[1]} batches sent, 0 left", said(sent), "what send says")
+    check(not os.path.exists(spool), "an empty spool goes")
+    wait_until(lambda: any("streams.json" in files for _, _, files in os.walk(out)),
+               what="the job's folder")
+    check_equal(end(receiver, signal.SIGTERM), 0, "exit status of the receiver")
+    place = only_job(out)
+    check_whole(place)
+    check_equal([r["exit_code"] for r in check_report(place)["status"] if r["state"] == "ended"],
+                [3], "the end of the job")
+
+
+@case
+def a_spool_that_is_not_there_is_said(folder):
+    for words in (["list", folder], ["check", folder], ["send", "--broker", "unix:/x", folder]):
+        done = jem("spool", *words)
+        check_equal(done.returncode, 66, "exit status")
+        check_in("holds no spool", said(done), "the line")
+    check_equal(jem("spool", "burn", folder).returncode, 64, "exit status of a wrong verb")
+    check_equal(jem("spool", "send", folder).returncode, 64, "exit status without a broker")
+    check_equal(jem("spool", "send", "--wait", "no", "--broker", "unix:/x", folder).returncode, 64,
+                "exit status of a bad --wait")
+
+
+@case
+def sends_what_is_left_next_time(folder):
+    jem("run", "--set", "run.drain=0.5", "--set", f"spool.dir={folder}/s", "--broker",
+        "unix:/nowhere", "--", "true", cwd=folder)
+    done = jem("spool", "send", "--wait", "1", "--broker", "unix:/nowhere", f"{folder}/s")
+    check_equal(done.returncode, 69, "exit status")
+    check_in("0 batches sent", said(done), "what it says")
+    check(not re.search(" 0 left", said(done)), f"something is left: {said(done)}")
+
+
+@case
+def an_outage_costs_nothing(folder):
+    """Lines are written on while nobody listens; then they come, in order and once."""
+    collector = Collector(folder).start()
+    writer = Writer(folder, 1000)
+    sleeper = spawn(["sleep", "100"])
+    daemon = start_daemon(folder, writer, sleeper.pid, collector.url)
+    wait_for_spool(folder)
+    writer.start()
+    log = os.path.join(collector.out, "data", "log.jsonl")
+    wait_until(lambda: os.path.exists(log) and os.path.getsize(log) > 10000, what="lines")
+    collector.kill()
+    written = writer.count
+    wait_until(lambda: writer.count > written + (60000 if LONG else 3000), 120, "more lines")
+    collector.start()
+    written = writer.count
+    wait_until(lambda: writer.count > written + 1000, what="more lines")
+    writer.stop()
+    sleeper.kill()
+    check_equal(daemon.wait(30), 0, "exit status of the daemon")
+    collector.finish()
+    check_whole(collector.out)
+    check(texts(collector.out) == [f"line {i}" for i in range(writer.count)], "every line, once")
+    check(not os.path.exists(os.path.join(folder, "spool")), "nothing is left on disk")
+
+
+@case
+def kills_lose_nothing_that_is_older_than_a_second(folder):
+    """Daemon and collector are killed at random points; what was written a second before is there."""
+    chance = random.Random(7)
+    collector = Collector(folder).start()
+    writer = Writer(folder, 200)
+    sleeper = spawn(["sleep", "1000"])
+    daemon = start_daemon(folder, writer, sleeper.pid, collector.url)
+    wait_for_spool(folder)
+    writer.start()
+    must = 0
+    for kill in range(100 if LONG else 4):
+        until = time.monotonic() + chance.uniform(0.3, 1.5)
+        wait_until(lambda: time.monotonic() > until, what="a random moment")
+        who = kill % 3
+        if who != 1:
+            must = max(must, writer.before(time.monotonic() - 1))
+            daemon.kill()
+            daemon.wait()
+        if who != 0:
+            collector.kill()
+            collector.start()
+        if who != 1:
+            daemon = start_daemon(folder, writer, sleeper.pid, collector.url)
+    written = writer.count
+    wait_until(lambda: writer.count > written + 400, what="more lines")
+    writer.stop()
+    sleeper.kill()
+    check_equal(daemon.wait(60), 0, "exit status of the daemon")
+    collector.finish()
+    check_whole(collector.out)
+    got = set(texts(collector.out))
+    lost = [i for i in range(must) if f"line {i}" not in got]
+    check_equal(lost, [], "lines lost that were older than a second")
+    epochs = {s["epoch"] for s in streams(collector.out)}
+    told = {r["previous"] for r in check_report(collector.out)["status"] if r["state"] == "epoch"}
+    check(told <= epochs, "the epochs that were told are known")
+
+
+@case
+def what_the_bounds_take_is_told_exactly(folder):
+    """No broker and a small spool: the missing ranges are just the batches that were evicted."""
+    writer = Writer(folder, 5000)
+    sleeper = spawn(["sleep", "100"])
+    collector = Collector(folder)
+    daemon = start_daemon(folder, writer, sleeper.pid, "unix:/nowhere", "--set",
+                          "spool.max_bytes=1MiB", "--set", "run.drain=0.5")
+    wait_for_spool(folder)
+    writer.start()
+    wait_until(lambda: writer.count > 40000, 60, "lines")
+    writer.stop()
+    sleeper.kill()
+    check_equal(daemon.wait(30), 0, "exit status of the daemon")
+    collector.start()
+    sent = jem("spool", "send", "--broker", collector.url, os.path.join(folder, "spool"))
+    check_equal(sent.returncode, 0, f"exit status of send: {said(sent)}")
+    collector.finish()
+    [log] = [s for s in streams(collector.out) if s["kind"] == "log"]
+    check(log["missing"], "something is missing")
+    with open(os.path.join(collector.out, "data", "log.jsonl"), encoding="utf-8") as file:
+        kept = [json.loads(line) for line in file]
+    check_equal(log["records_missing"], writer.count - len(kept), "records missing")
+    check_equal(log["missing"][0][0], 0, "the oldest went first")
+    check_equal(len(log["missing"]), 1, "ranges")
+    check([r["text"] for r in kept] ==
+          [f"line {i}" for i in range(writer.count - len(kept), writer.count)], "the rest, once")
+
+
+main()
