@@ -17,6 +17,7 @@ libbroker_client_a_SOURCES = \
 	%D%/client.c %D%/client.h \
 	%D%/client/client_internal.h %D%/client/session.c \
 	%D%/credentials.c %D%/credentials.h \
+	%D%/dialect/dialect.c %D%/dialect/dialect.h \
 	%D%/message.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/spool/acked.c %D%/spool/acked.h \

@@ -123,6 +123,7 @@ static void free_client(struct jem_client *client)
 	free(client->urls);
 	jem_credentials_destroy(client->credentials);
 	free((char *)client->options.container_id);
+	free((char *)client->options.access.exchange);
 	free((char *)client->options.subscribe);
 	free((char *)client->options.queue);
 	jem_window_deinit(&client->sent);
@@ -193,12 +194,13 @@ static int copy_options(struct jem_client *client, const struct jem_client_optio
 
 	client->options = *options;
 	client->options.urls = NULL;
-	client->options.credentials = NULL;
+	client->options.access.credentials = NULL;
+	client->options.access.exchange = copy(options->access.exchange, &failed);
 	client->options.subscribe = copy(options->subscribe, &failed);
 	client->options.queue = copy(options->queue, &failed);
 	client->options.container_id = copy(options->container_id, &failed);
-	if (!client->options.in_flight_max)
-		client->options.in_flight_max = IN_FLIGHT_DEFAULT;
+	if (!client->options.access.in_flight_max)
+		client->options.access.in_flight_max = IN_FLIGHT_DEFAULT;
 	if (!client->options.receive_window)
 		client->options.receive_window = WINDOW_DEFAULT;
 	if (client->options.receive_window > WINDOW_MAX)
@@ -216,8 +218,8 @@ static int copy_options(struct jem_client *client, const struct jem_client_optio
 		if (rc < 0)
 			return rc;
 	}
-	if (options->credentials)
-		return jem_credentials_load(options->credentials, &client->credentials, err);
+	if (options->access.credentials)
+		return jem_credentials_load(options->access.credentials, &client->credentials, err);
 	return 0;
 }
 
@@ -269,7 +271,7 @@ bool jem_client_can_send(const struct jem_client *client, size_t bytes)
 	return client->state == JEM_CLIENT_OPEN && !client->is_closing && session->sender &&
 	       !session->reason[0] && pn_link_credit(session->sender) > 0 && !client->rest.len &&
 	       client->sent.count < IN_FLIGHT_COUNT && !jem_window_is_full(&client->sent) &&
-	       (!in_flight || in_flight + bytes <= client->options.in_flight_max);
+	       (!in_flight || in_flight + bytes <= client->options.access.in_flight_max);
 }
 
 /* How much of the body goes with the head: all, or the first part. */
@@ -296,6 +298,20 @@ static void send_bytes(struct jem_client *client, struct jem_slice body, size_t 
 	jem_engine_wake(&session->engine);
 }
 
+static int encode_head(struct jem_client *client, const struct jem_message *message)
+{
+	struct jem_message addressed = *message;
+	char to[JEM_DIALECT_ADDRESS_MAX];
+
+	if (client->session->dialect == JEM_DIALECT_ACTIVEMQ) {
+		jem_dialect_to(client->session->dialect, message->topic.data, message->topic.len,
+			       to);
+		addressed.to = (struct jem_slice){ to, strlen(to) };
+		message = &addressed;
+	}
+	return jem_message_encode_head(message, &client->head);
+}
+
 int jem_client_send(struct jem_client *client, const struct jem_message *message, uint64_t tag)
 {
 	struct jem_window_slot slot = { .tag = tag };
@@ -310,7 +326,7 @@ int jem_client_send(struct jem_client *client, const struct jem_message *message
 		return -EAGAIN;
 	}
 	jem_buf_clear(&client->head);
-	rc = jem_message_encode_head(message, &client->head);
+	rc = encode_head(client, message);
 	if (rc < 0)
 		return rc == -ENOBUFS ? -EMSGSIZE : rc;
 	now = first_part(client, message->body.len);

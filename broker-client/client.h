@@ -17,6 +17,7 @@
 #ifndef JEM_BROKER_CLIENT_CLIENT_H
 #define JEM_BROKER_CLIENT_CLIENT_H
 
+#include "broker-client/dialect/dialect.h"
 #include "broker-client/message.h"
 #include "common/err.h"
 
@@ -44,19 +45,26 @@ struct jem_client_events {
 	void (*on_message)(void *arg, const struct jem_message *message, jem_delivery_id delivery);
 };
 
+/* How to a broker: from the configuration by jem_broker_access (settings.h). All may be 0. */
+struct jem_broker_access {
+	const char *credentials;  /* path (credentials.h), or NULL; sent over loopback only */
+	enum jem_dialect dialect; /* AUTO: by what the broker says it is */
+	const char *exchange;     /* of brokers that have such, NULL: amq.topic */
+	uint64_t idle_timeout_ms; /* 0: 30 s */
+	size_t in_flight_max;     /* bytes sent and not settled; 0: 4 MiB */
+};
+
 struct jem_client_options {
 	uv_loop_t *loop;
 	const char *const *urls; /* copied */
 	size_t url_count;
-	const char *container_id; /* unique among live connections; NULL: made up */
-	const char *credentials;  /* path (credentials.h), or NULL; sent over loopback only */
-	const char *subscribe;    /* pattern, or NULL: this connection only publishes */
-	const char *queue;        /* durable queue to read instead of a pattern, or NULL */
-	bool is_publisher;        /* attach a sending link */
-	uint64_t idle_timeout_ms;
-	size_t in_flight_max;    /* bytes; 0: 4 MiB */
-	uint32_t receive_window; /* messages; 0: 256 */
-	uint64_t backoff_seed;   /* of the jitter; 0: random */
+	const char *container_id;        /* unique among live connections; NULL: made up */
+	struct jem_broker_access access; /* its strings are copied */
+	const char *subscribe;           /* pattern, or NULL: this connection only publishes */
+	const char *queue;               /* durable queue to read instead of a pattern, or NULL */
+	bool is_publisher;               /* attach a sending link */
+	uint32_t receive_window;         /* messages; 0: 256 */
+	uint64_t backoff_seed;           /* of the jitter; 0: random */
 	struct jem_client_events events;
 	void *arg;
 };

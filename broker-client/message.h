@@ -29,9 +29,10 @@ struct jem_property {
 };
 
 struct jem_message {
-	struct jem_slice topic;            /* subject (and `to`) */
-	struct jem_slice message_id;       /* at most 255 bytes */
-	struct jem_slice content_type;     /* symbol */
+	struct jem_slice topic;        /* subject */
+	struct jem_slice to;           /* where it goes in the broker's words; empty: the topic */
+	struct jem_slice message_id;   /* at most 255 bytes */
+	struct jem_slice content_type; /* symbol */
 	struct jem_slice content_encoding; /* symbol, empty: none */
 	int64_t creation_time_ms;          /* wall clock, 0: none */
 	bool is_durable;
@@ -45,7 +46,7 @@ enum jem_outcome {
 	JEM_OUTCOME_ACCEPTED,
 	JEM_OUTCOME_REJECTED, /* not valid for the receiver: never send it again */
 	JEM_OUTCOME_RELEASED, /* not taken: send it again later */
-	JEM_OUTCOME_UNKNOWN,  /* the connection was lost first: send it again, it may be there twice */
+	JEM_OUTCOME_UNKNOWN, /* the connection was lost first: send it again, it may be there twice */
 };
 
 #endif

@@ -58,3 +58,17 @@ int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_f
 	jem_broker_settings_tell(config, JEM_OPTION_broker_credentials, 0, err.text, on_fault, arg);
 	return faults + 1;
 }
+
+struct jem_broker_access jem_broker_access(const struct jem_config *config)
+{
+	struct jem_broker_access access = {
+		.credentials = jem_config_str(config, JEM_OPTION_broker_credentials),
+		.exchange = jem_config_str(config, JEM_OPTION_broker_exchange),
+		.idle_timeout_ms = jem_config_ns(config, JEM_OPTION_broker_idle_timeout) / 1000000,
+		.in_flight_max = jem_config_u64(config, JEM_OPTION_broker_in_flight),
+	};
+
+	/* A choice: the configuration has no other word. */
+	(void)jem_dialect_parse(jem_config_str(config, JEM_OPTION_broker_dialect), &access.dialect);
+	return access;
+}

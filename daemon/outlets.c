@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/outlets.h"
 
+#include "broker-client/settings.h"
 #include "common/log.h"
 #include "daemon/packing.h"
 #include "daemon/spool_place.h"
@@ -71,7 +72,8 @@ static void note_previous(struct jem_outlets *outlets, const struct jem_publishe
 }
 
 static int open_outlet(struct jem_outlets *outlets, const char *what, const char *const *urls,
-		       size_t url_count, const char *credentials, struct jem_err *err)
+		       size_t url_count, const struct jem_broker_access *access,
+		       struct jem_err *err)
 {
 	const struct jem_config *config = outlets->options.config;
 	struct outlet *outlet = &outlets->list[outlets->count];
@@ -80,9 +82,7 @@ static int open_outlet(struct jem_outlets *outlets, const char *what, const char
 		.urls = urls,
 		.url_count = url_count,
 		.container_id = outlets->options.container_id,
-		.credentials = credentials,
-		.idle_timeout_ms = jem_config_ns(config, JEM_OPTION_broker_idle_timeout) / 1000000,
-		.in_flight_max = jem_config_u64(config, JEM_OPTION_broker_in_flight),
+		.access = *access,
 		.on_lost = on_lost,
 		.on_state = on_state,
 		.on_drained = on_drained,
@@ -122,7 +122,7 @@ int jem_outlets_create(const struct jem_outlets_options *options, struct jem_out
 		       struct jem_err *err)
 {
 	struct jem_outlets *outlets = calloc(1, sizeof(*outlets));
-	const char *credentials = jem_config_str(options->config, JEM_OPTION_broker_credentials);
+	struct jem_broker_access access = jem_broker_access(options->config);
 	const char *urls[URLS_MAX];
 	size_t count;
 	int status = 0;
@@ -133,16 +133,18 @@ int jem_outlets_create(const struct jem_outlets_options *options, struct jem_out
 	jem_spool_place_find(options->config, options->job, &outlets->place);
 	count = good_urls(options->config, urls);
 	/* What is wrong with a broker costs the broker, not what else works. */
-	if (count && open_outlet(outlets, "broker", urls, count, credentials, err) < 0)
+	if (count && open_outlet(outlets, "broker", urls, count, &access, err) < 0)
 		log_error("%s, ignoring", err->text);
 	if (options->collector) {
-		/* A socket in a folder of our own: no password goes there. */
-		status = open_outlet(outlets, "collector", &options->collector, 1, NULL, err);
+		/* A socket in a folder of our own: no password goes there, and it is one of ours. */
+		access.credentials = NULL;
+		access.dialect = JEM_DIALECT_EMBEDDED;
+		status = open_outlet(outlets, "collector", &options->collector, 1, &access, err);
 		if (status < 0)
 			log_error("%s, ignoring", err->text);
 	}
 	if (!outlets->count)
-		status = open_outlet(outlets, "broker", NULL, 0, NULL, err);
+		status = open_outlet(outlets, "broker", NULL, 0, &access, err);
 	if (!outlets->count) {
 		free(outlets);
 		return status;

@@ -183,8 +183,8 @@ static void adapt_window(struct jem_publisher *publisher, const struct entry *en
 
 	if (now - entry->sent_ns <= SLOW_NS) {
 		publisher->window += WINDOW_STEP;
-		if (publisher->window > publisher->options.in_flight_max)
-			publisher->window = publisher->options.in_flight_max;
+		if (publisher->window > publisher->options.access.in_flight_max)
+			publisher->window = publisher->options.access.in_flight_max;
 	} else if (entry->sent_ns > publisher->narrowed_ns) {
 		publisher->window /= 2;
 		if (publisher->window < WINDOW_MIN)
@@ -343,10 +343,8 @@ static int open_client(struct jem_publisher *publisher, struct jem_err *err)
 		.urls = options->urls,
 		.url_count = options->url_count,
 		.container_id = options->container_id,
-		.credentials = options->credentials,
+		.access = options->access,
 		.is_publisher = true,
-		.idle_timeout_ms = options->idle_timeout_ms,
-		.in_flight_max = options->in_flight_max,
 		.events = { .on_state = on_state,
 			    .on_writable = on_writable,
 			    .on_outcome = on_outcome },
@@ -367,9 +365,9 @@ int jem_publisher_create(const struct jem_publisher_options *options, struct jem
 	publisher->options = *options;
 	if (!publisher->options.queue_max)
 		publisher->options.queue_max = QUEUE_DEFAULT;
-	if (!publisher->options.in_flight_max)
-		publisher->options.in_flight_max = QUEUE_DEFAULT / 2;
-	publisher->window = publisher->options.in_flight_max;
+	if (!publisher->options.access.in_flight_max)
+		publisher->options.access.in_flight_max = QUEUE_DEFAULT / 2;
+	publisher->window = publisher->options.access.in_flight_max;
 	for (int i = 0; i < JEM_LANE_COUNT; i++)
 		list_init(&publisher->lanes[i].queued);
 	list_init(&publisher->in_flight);

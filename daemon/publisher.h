@@ -30,9 +30,7 @@ struct jem_publisher_options {
 	const char *const *urls; /* copied */
 	size_t url_count; /* 0: nobody to publish to; without a spool batches are undelivered */
 	const char *container_id;
-	const char *credentials; /* path or NULL */
-	uint64_t idle_timeout_ms;
-	size_t in_flight_max;
+	struct jem_broker_access access;
 	size_t queue_max;               /* 0: 8 MiB */
 	struct jem_spool_options spool; /* `dir` NULL: none; borrowed while the publisher lives */
 	/* A batch of `head` was lost for `cause`. */

@@ -37,14 +37,14 @@ static void on_fault(void *arg, const char *line)
 static int check_logins(const struct jem_config *config)
 {
 	size_t count = jem_config_list_size(config, JEM_OPTION_broker_url);
+	const struct jem_broker_access access = jem_broker_access(config);
 	int faults = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const char *url = jem_config_list_at(config, JEM_OPTION_broker_url, i);
 		struct jem_err err;
 
-		if (jem_check_login(url, jem_config_str(config, JEM_OPTION_broker_credentials),
-				    &err) >= 0) {
+		if (jem_check_login(url, &access, &err) >= 0) {
 			printf("%-18s yes  %s\n", "broker", url);
 			continue;
 		}

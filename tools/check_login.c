@@ -83,7 +83,7 @@ static void on_message(void *arg, const struct jem_message *message, jem_deliver
 {
 }
 
-int jem_check_login(const char *url, const char *credentials, struct jem_err *err)
+int jem_check_login(const char *url, const struct jem_broker_access *access, struct jem_err *err)
 {
 	struct login login = { .result = -ECONNREFUSED };
 	char name[64];
@@ -93,9 +93,8 @@ int jem_check_login(const char *url, const char *credentials, struct jem_err *er
 		.urls = &url,
 		.url_count = 1,
 		.container_id = name,
-		.credentials = credentials,
+		.access = *access,
 		.is_publisher = true,
-		.idle_timeout_ms = LOGIN_MS,
 		.events = { on_state, on_writable, on_outcome, on_message },
 		.arg = &login,
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/live.h"
+#include "broker-client/settings.h"
 
 #include "receiver/decode.h"
 
@@ -171,10 +172,8 @@ static int open_client(struct jem_live *live, const struct jem_live_options *opt
 		.loop = options->loop,
 		.urls = urls,
 		.container_id = container,
-		.credentials = jem_config_str(options->config, JEM_OPTION_broker_credentials),
+		.access = jem_broker_access(options->config),
 		.subscribe = options->pattern,
-		.idle_timeout_ms =
-			jem_config_ns(options->config, JEM_OPTION_broker_idle_timeout) / 1000000,
 		.events = { .on_state = on_state, .on_message = on_message },
 		.arg = live,
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jem receive: the receiver, fed by a broker: one folder per job and a page of all. */
 #include "broker-client/client.h"
+#include "broker-client/settings.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "receiver/receiver.h"
@@ -131,10 +132,9 @@ static int open_client(struct receiving *receiving, const struct jem_config *con
 		.loop = &receiving->loop,
 		.urls = urls,
 		.container_id = container,
-		.credentials = jem_config_str(config, JEM_OPTION_broker_credentials),
+		.access = jem_broker_access(config),
 		.subscribe = queue ? NULL : pattern,
 		.queue = queue,
-		.idle_timeout_ms = jem_config_ns(config, JEM_OPTION_broker_idle_timeout) / 1000000,
 		.receive_window = WINDOW,
 		.events = { .on_state = on_state, .on_message = on_message },
 		.arg = receiving,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jem spool: what waits on disk for a broker: list it, check it, send it. */
 #include "broker-client/spool/spool.h"
+#include "broker-client/settings.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -343,10 +344,7 @@ static int send_spool(const struct jem_tool_args *args, const char *path)
 	struct jem_publisher_options options = {
 		.loop = &sending.loop,
 		.urls = urls,
-		.credentials = jem_config_str(args->config, JEM_OPTION_broker_credentials),
-		.idle_timeout_ms =
-			jem_config_ns(args->config, JEM_OPTION_broker_idle_timeout) / 1000000,
-		.in_flight_max = jem_config_u64(args->config, JEM_OPTION_broker_in_flight),
+		.access = jem_broker_access(args->config),
 		.spool = { .dir = path },
 		.on_lost = on_send_lost,
 		.on_state = on_send_state,

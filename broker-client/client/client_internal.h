@@ -27,6 +27,7 @@
 struct jem_session {
 	struct jem_engine engine;
 	struct jem_client *client; /* borrowed, outlives us */
+	enum jem_dialect dialect;  /* of the peer, once it is open */
 	pn_link_t *sender;         /* borrowed from proton, NULL: none wanted */
 	pn_link_t *receiver;
 	bool is_open;                 /* the links are attached */

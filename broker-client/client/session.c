@@ -224,6 +224,100 @@ static void on_delivery(struct jem_session *session, pn_event_t *event)
 		on_transfer(session, pn_event_delivery(event));
 }
 
+static void set_terminus(pn_terminus_t *at, const struct jem_terminus *terminus)
+{
+	if (terminus->address[0])
+		pn_terminus_set_address(at, terminus->address);
+	if (terminus->capability)
+		pn_data_put_symbol(pn_terminus_capabilities(at),
+				   pn_bytes(strlen(terminus->capability), terminus->capability));
+	if (terminus->is_durable)
+		pn_terminus_set_durability(at, PN_DELIVERIES);
+}
+
+static void attach_sender(struct jem_session *session, pn_session_t *ssn)
+{
+	struct jem_terminus terminus;
+
+	jem_dialect_publish(session->dialect, session->client->options.access.exchange, &terminus);
+	session->sender = pn_sender(ssn, "publish");
+	pn_terminus_set_type(pn_link_source(session->sender), PN_SOURCE);
+	pn_terminus_set_type(pn_link_target(session->sender), PN_TARGET);
+	set_terminus(pn_link_target(session->sender), &terminus);
+	pn_link_set_snd_settle_mode(session->sender, PN_SND_UNSETTLED);
+	pn_link_open(session->sender);
+}
+
+static int attach_receiver(struct jem_session *session, pn_session_t *ssn, struct jem_err *err)
+{
+	const struct jem_client_options *options = &session->client->options;
+	struct jem_terminus terminus;
+	int rc = 0;
+
+	if (options->queue)
+		jem_dialect_queue(session->dialect, options->queue, &terminus);
+	else
+		rc = jem_dialect_subscribe(session->dialect, options->access.exchange,
+					   options->subscribe, &terminus, err);
+	if (rc < 0)
+		return rc;
+	session->receiver = pn_receiver(ssn, "subscribe");
+	set_terminus(pn_link_source(session->receiver), &terminus);
+	pn_link_set_max_message_size(session->receiver, JEM_MESSAGE_MAX);
+	pn_link_open(session->receiver);
+	return 0;
+}
+
+/* A text of the peer's open frame, cut to the room there is; "" if it is not there. */
+static void read_property(pn_connection_t *connection, const char *name, char *ret, size_t size)
+{
+	pn_data_t *data = pn_connection_remote_properties(connection);
+	size_t count;
+
+	ret[0] = '\0';
+	pn_data_rewind(data);
+	if (!pn_data_next(data) || pn_data_type(data) != PN_MAP)
+		return;
+	count = pn_data_get_map(data);
+	pn_data_enter(data);
+	for (size_t i = 0; i + 1 < count; i += 2) {
+		bool is_it = pn_data_next(data) && pn_data_type(data) == PN_SYMBOL &&
+			     pn_data_get_symbol(data).size == strlen(name) &&
+			     !memcmp(pn_data_get_symbol(data).start, name, strlen(name));
+
+		if (!pn_data_next(data))
+			return;
+		if (is_it && pn_data_type(data) == PN_STRING)
+			snprintf(ret, size, "%.*s", (int)pn_data_get_string(data).size,
+				 pn_data_get_string(data).start);
+	}
+}
+
+/* The peer has said what it is: now links can be named in its words. */
+static void on_opened(struct jem_session *session)
+{
+	pn_connection_t *connection = session->engine.driver.connection;
+	const struct jem_client_options *options = &session->client->options;
+	struct jem_err err = { "" };
+	char product[64];
+	char version[32];
+	pn_session_t *ssn;
+
+	if (session->sender || session->receiver || session->is_over)
+		return;
+	read_property(connection, "product", product, sizeof(product));
+	read_property(connection, "version", version, sizeof(version));
+	session->dialect = options->access.dialect;
+	if (session->dialect == JEM_DIALECT_AUTO)
+		session->dialect = jem_dialect_detect(product, version);
+	ssn = pn_session(connection);
+	pn_session_open(ssn);
+	if (options->is_publisher)
+		attach_sender(session, ssn);
+	if ((options->subscribe || options->queue) && attach_receiver(session, ssn, &err) < 0)
+		give_up(session, NULL, err.text);
+}
+
 static void on_event(void *arg, pn_event_t *event)
 {
 	struct jem_session *session = arg;
@@ -231,6 +325,9 @@ static void on_event(void *arg, pn_event_t *event)
 	switch (pn_event_type(event)) {
 	case PN_DELIVERY:
 		on_delivery(session, event);
+		break;
+	case PN_CONNECTION_REMOTE_OPEN:
+		on_opened(session);
 		break;
 	case PN_LINK_REMOTE_OPEN:
 		on_attached(session, pn_event_link(event));
@@ -313,30 +410,6 @@ static void on_closed(void *arg)
 
 static const struct jem_engine_handler handler = { on_event, on_drained, on_end, on_closed };
 
-/*
- * Where to publish: the anonymous terminus; each message names its topic in `to`. What other
- * brokers want is for a table of dialects to say, by the peer's open frame.
- */
-static void attach_sender(struct jem_session *session, pn_session_t *ssn)
-{
-	session->sender = pn_sender(ssn, "publish");
-	pn_terminus_set_type(pn_link_source(session->sender), PN_SOURCE);
-	pn_terminus_set_type(pn_link_target(session->sender), PN_TARGET);
-	pn_link_set_snd_settle_mode(session->sender, PN_SND_UNSETTLED);
-	pn_link_open(session->sender);
-}
-
-static void attach_receiver(struct jem_session *session, pn_session_t *ssn)
-{
-	const struct jem_client_options *options = &session->client->options;
-
-	session->receiver = pn_receiver(ssn, "subscribe");
-	pn_terminus_set_address(pn_link_source(session->receiver),
-				options->queue ? options->queue : options->subscribe);
-	pn_link_set_max_message_size(session->receiver, JEM_MESSAGE_MAX);
-	pn_link_open(session->receiver);
-}
-
 static int set_login(struct jem_session *session, bool is_local, struct jem_err *err)
 {
 	struct jem_client *client = session->client;
@@ -368,20 +441,13 @@ static void configure(struct jem_session *session)
 	const struct jem_client *client = session->client;
 	const struct jem_url *url = &client->urls[client->url_at];
 	pn_connection_t *connection = session->engine.driver.connection;
-	uint64_t idle_ms = client->options.idle_timeout_ms;
-	pn_session_t *ssn;
+	uint64_t idle_ms = client->options.access.idle_timeout_ms;
 
 	pn_connection_set_container(connection, client->options.container_id);
 	pn_connection_set_hostname(connection, url->is_unix ? "localhost" : url->host);
 	pn_transport_set_idle_timeout(session->engine.driver.transport,
 				      (pn_millis_t)(idle_ms ? idle_ms : IDLE_DEFAULT_MS));
 	pn_connection_open(connection);
-	ssn = pn_session(connection);
-	pn_session_open(ssn);
-	if (client->options.is_publisher)
-		attach_sender(session, ssn);
-	if (client->options.subscribe || client->options.queue)
-		attach_receiver(session, ssn);
 }
 
 static void on_refused_closed(void *arg)

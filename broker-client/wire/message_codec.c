@@ -102,7 +102,7 @@ static uint8_t *put_properties(uint8_t *at, const struct jem_message *message)
 	items = at = begin_compound(at, JEM_AMQP_LIST32, has_time ? PROPERTY_FIELDS : 8);
 	at = put_bytes(at, JEM_AMQP_STR8, message->message_id);
 	*at++ = JEM_AMQP_NULL; /* user-id: brokers refuse a foreign one */
-	at = put_bytes(at, JEM_AMQP_STR8, message->topic);
+	at = put_bytes(at, JEM_AMQP_STR8, message->to.data ? message->to : message->topic);
 	at = put_bytes(at, JEM_AMQP_STR8, message->topic);
 	*at++ = JEM_AMQP_NULL; /* reply-to */
 	*at++ = JEM_AMQP_NULL; /* correlation-id */
@@ -145,7 +145,7 @@ static uint8_t *put_application_properties(uint8_t *at, const struct jem_message
 static size_t head_size_max(const struct jem_message *message)
 {
 	size_t size = FIXED_MAX + 5 * LENGTH_MAX + 2 * VALUE_MAX + message->message_id.len +
-		      2 * message->topic.len + message->content_type.len +
+		      2 * message->topic.len + message->to.len + message->content_type.len +
 		      message->content_encoding.len;
 
 	for (size_t i = 0; i < message->property_count; i++)

@@ -118,7 +118,7 @@ int main(int argc, char **argv)
 		.urls = (const char *const *)&argv[1],
 		.url_count = 1,
 		.subscribe = argc == 3 ? argv[2] : NULL,
-		.idle_timeout_ms = 30000,
+		.access.idle_timeout_ms = 30000,
 		.events = { .on_state = on_state, .on_message = on_message },
 		.arg = &state,
 	};

@@ -178,7 +178,7 @@ int main(int argc, char **argv)
 		.urls = urls,
 		.url_count = 1,
 		.is_publisher = true,
-		.idle_timeout_ms = 30000,
+		.access.idle_timeout_ms = 30000,
 		.events = { on_state, on_writable, on_outcome, NULL },
 	};
 	struct jem_err err;

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	struct jem_client_options options = {
 		.loop = &state.loop,
 		.url_count = 1,
-		.idle_timeout_ms = idle_ms ? strtoul(idle_ms, NULL, 10) : 30000,
+		.access.idle_timeout_ms = idle_ms ? strtoul(idle_ms, NULL, 10) : 30000,
 		.events = { on_state, on_writable, on_outcome, on_message },
 		.arg = &state,
 	};
@@ -153,10 +153,10 @@ int main(int argc, char **argv)
 		state.to_send = state.wanted;
 		state.is_mixed = !strcmp(argv[5], "mixed");
 		state.body_len = state.is_mixed ? 65000 : strtoul(argv[5], NULL, 10);
-		options.credentials = argc > 6 ? argv[6] : NULL;
+		options.access.credentials = argc > 6 ? argv[6] : NULL;
 	} else {
 		options.subscribe = argv[3];
-		options.credentials = argc > 5 ? argv[5] : NULL;
+		options.access.credentials = argc > 5 ? argv[5] : NULL;
 	}
 	state.body = malloc(state.body_len + 1);
 	if (!state.body)

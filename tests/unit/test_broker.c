@@ -409,10 +409,10 @@ CASE(asks_for_a_password_where_it_has_some)
 	wire_broker_open(&broker, &options);
 	wire_client_open(
 		&right, broker.url,
-		(struct jem_client_options){ .is_publisher = true, .credentials = secrets });
-	wire_client_open(
-		&wrong, broker.url,
-		(struct jem_client_options){ .is_publisher = true, .credentials = wrong_secrets });
+		(struct jem_client_options){ .is_publisher = true, .access.credentials = secrets });
+	wire_client_open(&wrong, broker.url,
+			 (struct jem_client_options){ .is_publisher = true,
+						      .access.credentials = wrong_secrets });
 	WIRE_UNTIL(right.open_count, 1);
 	WIRE_UNTIL(wrong.state, JEM_CLIENT_WAITING);
 	CHECK_EQ(wrong.open_count, 0);

@@ -416,14 +416,14 @@ CASE(refuses_wrong_options_with_a_reason)
 	CHECK_CONTAINS(refuse(publisher, "amqps://h", -EPROTONOSUPPORT), "no TLS");
 	CHECK_CONTAINS(refuse(options, "amqp://h", -EINVAL), "`jem.**` is no pattern");
 	options = publisher;
-	options.credentials = "/nowhere";
+	options.access.credentials = "/nowhere";
 	CHECK_CONTAINS(refuse(options, "amqp://h", -ENOENT), "/nowhere");
 	snprintf(secrets, sizeof(secrets), "%s/secrets", check_folder());
 	file = fopen(secrets, "w");
 	CHECK(file != NULL);
 	fclose(file);
 	chmod(secrets, 0600);
-	options.credentials = secrets;
+	options.access.credentials = secrets;
 	CHECK_CONTAINS(refuse(options, "amqp://h", -EINVAL), "USER:PASSWORD");
 	CHECK_OK(jem_client_check_url("amqp://user@[::1]:5672", NULL));
 	CHECK_EQ(jem_client_check_url("amqp://user:word@h", NULL), -EINVAL);
