@@ -21,12 +21,14 @@
  * on a message kept from before the subscription. (On the wire: x-opt-jem-dropped, ...)
  *
  * A peer within this machine must be ours or root's (SO_PEERCRED on a unix socket, /proc/net/tcp on
- * loopback), else it is asked for credentials (SASL PLAIN), which without a file nobody has.
+ * loopback), else it is asked for credentials: SASL PLAIN, which without a file nobody has, or EXTERNAL
+ * with a certificate that an authority of ours has signed. Beyond loopback listens only amqps://.
  */
 #ifndef JEM_BROKER_CLIENT_BROKER_H
 #define JEM_BROKER_CLIENT_BROKER_H
 
 #include "broker-client/message.h"
+#include "broker-client/wire/tls.h"
 #include "common/err.h"
 
 #include <uv.h>
@@ -35,10 +37,11 @@ struct jem_broker;
 
 struct jem_broker_options {
 	uv_loop_t *loop;
-	size_t queue_bytes;      /* per subscriber; 0: 8 MiB */
-	unsigned connections;    /* at most; 0: 64 */
-	const char *credentials; /* path: users and passwords asked from peers, or NULL */
-	struct jem_err *err;     /* receives why create failed, or NULL */
+	size_t queue_bytes;          /* per subscriber; 0: 8 MiB */
+	unsigned connections;        /* at most; 0: 64 */
+	const char *credentials;     /* path: users and passwords asked from peers, or NULL */
+	struct jem_tls_settings tls; /* of amqps:// listeners; read by create where `cert` is set */
+	struct jem_err *err;         /* receives why create failed, or NULL */
 };
 
 struct jem_broker_stats {
@@ -52,7 +55,7 @@ struct jem_broker_stats {
 
 int jem_broker_create(const struct jem_broker_options *options, struct jem_broker **ret);
 
-/* "HOST:PORT", "amqp://HOST:PORT" or "unix:PATH". Port 0 takes a free one, see jem_broker_address. */
+/* "HOST:PORT", "amqp[s]://HOST:PORT" or "unix:PATH". Port 0 takes a free one, see jem_broker_address. */
 int jem_broker_listen(struct jem_broker *broker, const char *address, struct jem_err *err);
 /* A listening socket made by somebody else; the broker owns it from now on. */
 int jem_broker_listen_fd(struct jem_broker *broker, int fd, struct jem_err *err);

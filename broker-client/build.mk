@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The wire: AMQP 1.0 over libuv; no qpid-proton type leaves this folder.
 noinst_LIBRARIES += libbroker-client.a
-libbroker_client_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PROTON_CFLAGS)
+libbroker_client_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(PROTON_CFLAGS) $(OPENSSL_CFLAGS)
 libbroker_client_a_SOURCES = \
 	%D%/broker.h \
 	%D%/broker/auth.c %D%/broker/auth.h \
@@ -32,6 +32,7 @@ libbroker_client_a_SOURCES = \
 	%D%/wire/dial.c %D%/wire/dial.h \
 	%D%/wire/engine.c %D%/wire/engine.h \
 	%D%/wire/message_codec.c %D%/wire/message_codec.h \
+	%D%/wire/tls.c %D%/wire/tls.h \
 	%D%/wire/url.c %D%/wire/url.h \
 	%D%/wire/window.c %D%/wire/window.h
-BROKER_CLIENT_LIBS = libbroker-client.a libcommon.a $(PROTON_LIBS) $(UV_LIBS)
+BROKER_CLIENT_LIBS = libbroker-client.a libcommon.a $(PROTON_LIBS) $(OPENSSL_LIBS) $(UV_LIBS)

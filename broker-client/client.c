@@ -122,6 +122,7 @@ static void free_client(struct jem_client *client)
 	free(client->url_texts);
 	free(client->urls);
 	jem_credentials_destroy(client->credentials);
+	jem_tls_context_unref(client->tls);
 	free((char *)client->options.container_id);
 	free((char *)client->options.access.exchange);
 	free((char *)client->options.subscribe);
@@ -134,23 +135,11 @@ static void free_client(struct jem_client *client)
 	free(client);
 }
 
-static int parse_url(const char *text, struct jem_url *ret, struct jem_err *err)
-{
-	int rc = jem_url_parse(text, ret, err);
-
-	if (rc >= 0 && ret->is_tls)
-		return jem_err_set(err, -EPROTONOSUPPORT,
-				   "%s: this version has no TLS; use amqp:// within the machine or "
-				   "unix:PATH",
-				   text);
-	return rc;
-}
-
 int jem_client_check_url(const char *url, struct jem_err *err)
 {
 	struct jem_url parsed;
 
-	return parse_url(url, &parsed, err);
+	return jem_url_parse(url, &parsed, err);
 }
 
 static int copy_urls(struct jem_client *client, const struct jem_client_options *options,
@@ -166,7 +155,7 @@ static int copy_urls(struct jem_client *client, const struct jem_client_options 
 	if (!client->urls || !client->url_texts)
 		return -ENOMEM;
 	for (size_t i = 0; i < client->url_count; i++) {
-		int rc = parse_url(options->urls[i], &client->urls[i], err);
+		int rc = jem_url_parse(options->urls[i], &client->urls[i], err);
 
 		if (rc < 0)
 			return rc;
@@ -184,6 +173,19 @@ static int make_container_id(char **ret)
 	return asprintf(ret, "jem-%ld-%016llx", (long)getpid(), (unsigned long long)number) < 0
 		       ? -ENOMEM
 		       : 0;
+}
+
+/* Files of certificates and authorities are read now: what is wrong with them is told at the start. */
+static int make_tls(struct jem_client *client, const struct jem_tls_settings *settings,
+		    struct jem_err *err)
+{
+	bool is_wanted = false;
+
+	client->has_certificate = settings->cert != NULL;
+	client->options.access.tls = (struct jem_tls_settings){ .ca = NULL };
+	for (size_t i = 0; i < client->url_count; i++)
+		is_wanted |= client->urls[i].is_tls;
+	return is_wanted ? jem_tls_context_create(settings, false, &client->tls, err) : 0;
 }
 
 static int copy_options(struct jem_client *client, const struct jem_client_options *options,
@@ -218,9 +220,12 @@ static int copy_options(struct jem_client *client, const struct jem_client_optio
 		if (rc < 0)
 			return rc;
 	}
-	if (options->access.credentials)
-		return jem_credentials_load(options->access.credentials, &client->credentials, err);
-	return 0;
+	if (options->access.credentials) {
+		rc = jem_credentials_load(options->access.credentials, &client->credentials, err);
+		if (rc < 0)
+			return rc;
+	}
+	return make_tls(client, &options->access.tls, err);
 }
 
 static uint64_t random_seed(void)

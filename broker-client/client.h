@@ -19,6 +19,7 @@
 
 #include "broker-client/dialect/dialect.h"
 #include "broker-client/message.h"
+#include "broker-client/wire/tls.h"
 #include "common/err.h"
 
 #include <uv.h>
@@ -47,7 +48,9 @@ struct jem_client_events {
 
 /* How to a broker: from the configuration by jem_broker_access (settings.h). All may be 0. */
 struct jem_broker_access {
-	const char *credentials;  /* path (credentials.h), or NULL; sent over loopback only */
+	const char
+		*credentials; /* path (credentials.h), or NULL; sent over TLS and loopback only */
+	struct jem_tls_settings tls;
 	enum jem_dialect dialect; /* AUTO: by what the broker says it is */
 	const char *exchange;     /* of brokers that have such, NULL: amq.topic */
 	uint64_t idle_timeout_ms; /* 0: 30 s */

@@ -5,6 +5,8 @@
 #include "broker-client/wire/url.h"
 #include "common/cleanup.h"
 
+#include <string.h>
+
 void jem_broker_settings_tell(const struct jem_config *config, enum jem_option option, size_t i,
 			      const char *why, jem_fault_fn on_fault, void *arg)
 {
@@ -40,6 +42,30 @@ static int check_urls(const struct jem_config *config, enum jem_option option,
 	return faults;
 }
 
+/* The files of TLS, where a broker is reached by it. */
+static int check_tls(const struct jem_config *config, jem_fault_fn on_fault, void *arg)
+{
+	const struct jem_tls_settings settings = jem_broker_tls(config);
+	struct jem_tls_context *context;
+	struct jem_err err;
+	struct jem_url url;
+	bool is_wanted = false;
+
+	for (size_t i = 0; i < jem_config_list_size(config, JEM_OPTION_broker_url); i++)
+		is_wanted |= jem_url_parse(jem_config_list_at(config, JEM_OPTION_broker_url, i),
+					   &url, NULL) >= 0 &&
+			     url.is_tls;
+	if (!is_wanted)
+		return 0;
+	if (jem_tls_context_create(&settings, false, &context, &err) >= 0) {
+		jem_tls_context_unref(context);
+		return 0;
+	}
+	jem_broker_settings_tell(config, settings.cert ? JEM_OPTION_tls_cert : JEM_OPTION_tls_ca, 0,
+				 err.text, on_fault, arg);
+	return 1;
+}
+
 int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg)
 {
 	const char *path = jem_config_str(config, JEM_OPTION_broker_credentials);
@@ -47,7 +73,8 @@ int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_f
 	struct jem_err err;
 	int faults =
 		check_urls(config, JEM_OPTION_broker_url, jem_url_parse, on_fault, arg) +
-		check_urls(config, JEM_OPTION_listen_address, jem_url_parse_listen, on_fault, arg);
+		check_urls(config, JEM_OPTION_listen_address, jem_url_parse_listen, on_fault, arg) +
+		check_tls(config, on_fault, arg);
 
 	if (!path)
 		return faults;
@@ -59,9 +86,23 @@ int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_f
 	return faults + 1;
 }
 
+struct jem_tls_settings jem_broker_tls(const struct jem_config *config)
+{
+	return (struct jem_tls_settings){
+		.ca = jem_config_str(config, JEM_OPTION_tls_ca),
+		.cert = jem_config_str(config, JEM_OPTION_tls_cert),
+		.key = jem_config_str(config, JEM_OPTION_tls_key),
+		.needs_crl = jem_config_bool(config, JEM_OPTION_tls_crl),
+		.takes_proxy = jem_config_bool(config, JEM_OPTION_tls_proxies),
+		.wants_peer =
+			!strcmp(jem_config_str(config, JEM_OPTION_tls_clients), "certificate"),
+	};
+}
+
 struct jem_broker_access jem_broker_access(const struct jem_config *config)
 {
 	struct jem_broker_access access = {
+		.tls = jem_broker_tls(config),
 		.credentials = jem_config_str(config, JEM_OPTION_broker_credentials),
 		.exchange = jem_config_str(config, JEM_OPTION_broker_exchange),
 		.idle_timeout_ms = jem_config_ns(config, JEM_OPTION_broker_idle_timeout) / 1000000,

@@ -9,6 +9,9 @@
 /* Every fault as "WHERE: what; how to mend it"; returns how many there were. Connects nowhere. */
 int jem_broker_settings_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg);
 
+/* What the options of section tls say; the texts are the configuration's. */
+struct jem_tls_settings jem_broker_tls(const struct jem_config *config);
+
 /* What the options of section broker say; the texts are the configuration's. */
 struct jem_broker_access jem_broker_access(const struct jem_config *config);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jem broker: the embedded AMQP 1.0 broker as a program of its own. */
 #include "broker-client/broker.h"
+#include "broker-client/settings.h"
 #include "common/log.h"
 #include "tools/tool.h"
 
@@ -92,6 +93,7 @@ static int run_broker(const struct jem_tool_args *args)
 		.connections =
 			(unsigned)jem_config_u64(args->config, JEM_OPTION_listen_connections),
 		.credentials = jem_config_str(args->config, JEM_OPTION_broker_credentials),
+		.tls = jem_broker_tls(args->config),
 		.err = &err,
 	};
 	int status;

@@ -23,6 +23,8 @@ static const char *list_mechanisms(pn_transport_t *transport)
 {
 	const struct jem_auth *auth = pnx_sasl_get_context(transport);
 
+	if (auth->tls && jem_tls_peer(auth->tls)[0])
+		return auth->is_trusted ? "EXTERNAL PLAIN ANONYMOUS" : "EXTERNAL PLAIN";
 	if (!auth->is_trusted)
 		return "PLAIN";
 	return auth->credentials ? "PLAIN ANONYMOUS" : "ANONYMOUS";
@@ -76,6 +78,8 @@ static void process_init(pn_transport_t *transport, const char *mechanism, const
 
 	if (!strcmp(mechanism, "ANONYMOUS") && auth->is_trusted) {
 		pnx_sasl_set_succeeded(transport, "anonymous", NULL);
+	} else if (!strcmp(mechanism, "EXTERNAL") && auth->tls && jem_tls_peer(auth->tls)[0]) {
+		pnx_sasl_set_succeeded(transport, jem_tls_peer(auth->tls), NULL);
 	} else if (!strcmp(mechanism, "PLAIN") && check_plain(auth, bytes, user)) {
 		pnx_sasl_set_succeeded(transport, user, NULL);
 	} else {
@@ -131,7 +135,9 @@ void jem_auth_setup(pn_transport_t *transport, struct jem_auth *auth)
 	pn_sasl_t *sasl = pn_sasl(transport);
 
 	pnx_sasl_set_implementation(transport, &implementation, auth);
-	pn_sasl_allowed_mechs(sasl, list_mechanisms(transport));
-	pn_sasl_set_allow_insecure_mechs(sasl, true); /* listeners are within the machine */
+	/* Under TLS the peer's name is not known yet: the offer is made when it is asked for. */
+	pn_sasl_allowed_mechs(sasl,
+			      auth->tls ? "EXTERNAL PLAIN ANONYMOUS" : list_mechanisms(transport));
+	pn_sasl_set_allow_insecure_mechs(sasl, true); /* within the machine or under our TLS */
 	pn_transport_require_auth(transport, !auth->is_trusted);
 }

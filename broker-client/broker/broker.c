@@ -22,6 +22,7 @@ static void free_broker(struct jem_broker *broker)
 	jem_window_deinit(&broker->tickets);
 	jem_buf_deinit(&broker->prefix);
 	jem_credentials_destroy(broker->credentials);
+	jem_tls_context_unref(broker->tls);
 	free(broker);
 }
 
@@ -50,6 +51,7 @@ int jem_broker_create(const struct jem_broker_options *options, struct jem_broke
 		return -ENOMEM;
 	broker->options = *options;
 	broker->options.credentials = NULL;
+	broker->options.tls = (struct jem_tls_settings){ .wants_peer = options->tls.wants_peer };
 	if (!broker->options.queue_bytes)
 		broker->options.queue_bytes = QUEUE_DEFAULT;
 	if (!broker->options.connections)
@@ -61,6 +63,8 @@ int jem_broker_create(const struct jem_broker_options *options, struct jem_broke
 		rc = jem_retained_init(&broker->retained, RETAINED_COUNT, RETAINED_BYTES);
 	if (rc >= 0 && options->credentials)
 		rc = jem_credentials_load(options->credentials, &broker->credentials, options->err);
+	if (rc >= 0 && options->tls.cert)
+		rc = jem_tls_context_create(&options->tls, true, &broker->tls, options->err);
 	if (rc < 0) {
 		free_broker(broker);
 		return rc;

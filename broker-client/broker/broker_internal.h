@@ -87,6 +87,7 @@ struct jem_listener {
 		uv_pipe_t pipe;
 	} socket;
 	bool is_unix;
+	bool is_tls;
 	char *url;  /* owned */
 	char *path; /* owned; of the socket file that we made, else NULL */
 	dev_t device;
@@ -96,6 +97,7 @@ struct jem_listener {
 struct jem_broker {
 	struct jem_broker_options options;
 	struct jem_credentials *credentials; /* owned, or NULL */
+	struct jem_tls_context *tls;         /* shared; NULL: no amqps */
 	struct jem_listener *listeners;      /* in the order of jem_broker_listen */
 	struct jem_connection *connections;
 	struct jem_connection *urgent; /* a queue is long: flush before reading on */
@@ -131,7 +133,7 @@ void jem_listener_close_all(struct jem_broker *broker);
 
 /* connection.c */
 /* A connected socket, which it owns from now on whatever happens. */
-void jem_connection_accept(struct jem_broker *broker, uv_stream_t *stream);
+void jem_connection_accept(struct jem_broker *broker, uv_stream_t *stream, bool is_tls);
 void jem_connection_end(struct jem_connection *connection, const char *name, const char *why);
 /* Without a word to the peer. */
 void jem_connection_drop(struct jem_connection *connection, const char *reason);

@@ -310,7 +310,8 @@ static struct jem_connection *admit(struct jem_broker *broker, uv_stream_t *stre
 	if (!connection)
 		return NULL;
 	connection->broker = broker;
-	connection->auth = (struct jem_auth){ broker->credentials, is_trusted, false };
+	connection->auth =
+		(struct jem_auth){ .credentials = broker->credentials, .is_trusted = is_trusted };
 	if (jem_engine_init(&connection->engine, broker->options.loop, &handler, connection) < 0) {
 		free(connection);
 		return NULL;
@@ -319,16 +320,21 @@ static struct jem_connection *admit(struct jem_broker *broker, uv_stream_t *stre
 	return connection;
 }
 
-void jem_connection_accept(struct jem_broker *broker, uv_stream_t *stream)
+void jem_connection_accept(struct jem_broker *broker, uv_stream_t *stream, bool is_tls)
 {
-	struct jem_connection *connection = admit(broker, stream);
+	struct jem_connection *connection = NULL;
+	struct jem_tls *tls = NULL;
 
+	if (!is_tls || jem_tls_create(broker->tls, NULL, &tls) >= 0)
+		connection = admit(broker, stream);
 	if (!connection) {
 		log_debug("broker: a connection was refused");
 		broker->stats.connections_refused++;
+		jem_tls_destroy(tls);
 		jem_dial_drop(stream);
 		return;
 	}
+	connection->auth.tls = tls;
 	configure(connection);
 	connection->next = broker->connections;
 	if (broker->connections)
@@ -337,5 +343,8 @@ void jem_connection_accept(struct jem_broker *broker, uv_stream_t *stream)
 	connection->deadline_ms = uv_now(broker->options.loop) + JEM_BROKER_HANDSHAKE_MS;
 	broker->connection_count++;
 	jem_broker_count_changed(broker);
-	jem_engine_start(&connection->engine, stream);
+	if (tls)
+		jem_engine_start_tls(&connection->engine, stream, tls);
+	else
+		jem_engine_start(&connection->engine, stream);
 }

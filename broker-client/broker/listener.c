@@ -46,10 +46,10 @@ static void on_connection(uv_stream_t *server, int status)
 	}
 	if (!listener->is_unix)
 		uv_tcp_nodelay(&client->tcp, 1);
-	jem_connection_accept(listener->broker, &client->stream);
+	jem_connection_accept(listener->broker, &client->stream, listener->is_tls);
 }
 
-static char *format_tcp_url(const struct sockaddr_storage *address)
+static char *format_tcp_url(const struct sockaddr_storage *address, bool is_tls)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
@@ -61,12 +61,12 @@ static char *format_tcp_url(const struct sockaddr_storage *address)
 	if (!inet_ntop(address->ss_family, is_v6 ? (void *)&in6->sin6_addr : (void *)&in->sin_addr,
 		       host, sizeof(host)))
 		return NULL;
-	rc = asprintf(&url, is_v6 ? "amqp://[%s]:%u" : "amqp://%s:%u", host,
+	rc = asprintf(&url, is_v6 ? "%s://[%s]:%u" : "%s://%s:%u", is_tls ? "amqps" : "amqp", host,
 		      ntohs(is_v6 ? in6->sin6_port : in->sin_port));
 	return rc < 0 ? NULL : url;
 }
 
-static char *url_of_socket(int fd, const char *path)
+static char *url_of_socket(int fd, const char *path, bool is_tls)
 {
 	struct sockaddr_storage address = { 0 };
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
@@ -76,7 +76,7 @@ static char *url_of_socket(int fd, const char *path)
 	if (!path && getsockname(fd, (struct sockaddr *)&address, &len) < 0)
 		return NULL;
 	if (!path && address.ss_family != AF_UNIX)
-		return format_tcp_url(&address);
+		return format_tcp_url(&address, is_tls);
 	return asprintf(&url, "unix:%s", path ? path : un->sun_path) < 0 ? NULL : url;
 }
 
@@ -97,11 +97,12 @@ static void on_listener_closed(uv_handle_t *handle)
 }
 
 /* Takes over the listening socket and the path; on failure the socket is closed as well. */
-static int add_listener(struct jem_broker *broker, int fd, char *path, struct jem_err *err)
+static int add_listener(struct jem_broker *broker, int fd, char *path, bool is_tls,
+			struct jem_err *err)
 {
 	struct jem_listener *listener = calloc(1, sizeof(*listener));
 	struct jem_listener **at = &broker->listeners;
-	char *url = url_of_socket(fd, path);
+	char *url = url_of_socket(fd, path, is_tls);
 	int rc = -ENOMEM;
 
 	if (!listener || !url) {
@@ -113,6 +114,7 @@ static int add_listener(struct jem_broker *broker, int fd, char *path, struct je
 	}
 	listener->broker = broker;
 	listener->is_unix = !strncmp(url, "unix:", 5);
+	listener->is_tls = is_tls;
 	listener->url = url;
 	listener->path = path;
 	listener->socket.stream.data = listener;
@@ -207,7 +209,7 @@ static int listen_unix(struct jem_broker *broker, const char *path, struct jem_e
 	copy = strdup(path);
 	if (!copy)
 		return -ENOMEM;
-	rc = add_listener(broker, jem_take_fd(&fd), copy, err);
+	rc = add_listener(broker, jem_take_fd(&fd), copy, false, err);
 	if (rc >= 0)
 		remember_file(broker, path);
 	else
@@ -215,7 +217,7 @@ static int listen_unix(struct jem_broker *broker, const char *path, struct jem_e
 	return rc;
 }
 
-static int parse_loopback(const struct jem_url *url, struct sockaddr_storage *ret, socklen_t *len)
+static int parse_address(const struct jem_url *url, struct sockaddr_storage *ret, socklen_t *len)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ret;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
@@ -231,9 +233,33 @@ static int parse_loopback(const struct jem_url *url, struct sockaddr_storage *re
 		in6->sin6_port = htons(url->port);
 		*len = sizeof(*in6);
 	} else {
-		return -EACCES;
+		return -EINVAL;
 	}
-	return jem_address_is_local((struct sockaddr *)ret) ? 0 : -EACCES;
+	return 0;
+}
+
+/* Beyond loopback only under TLS, and to those who can show who they are. */
+static int check_listen(const struct jem_broker *broker, const char *text,
+			const struct jem_url *url, const struct sockaddr_storage *address,
+			struct jem_err *err)
+{
+	bool is_local = jem_address_is_local((const struct sockaddr *)address);
+
+	if (url->is_tls && !broker->tls)
+		return jem_err_set(err, -EACCES,
+				   "%s: TLS needs a certificate; name one by tls.cert and tls.key",
+				   text);
+	if (!is_local && !url->is_tls)
+		return jem_err_set(err, -EACCES,
+				   "%s: beyond loopback a broker needs TLS; listen on amqps://, "
+				   "127.0.0.1, [::1] or unix:PATH",
+				   text);
+	if (!is_local && !broker->credentials && !broker->options.tls.wants_peer)
+		return jem_err_set(err, -EACCES,
+				   "%s: beyond loopback clients must show who they are; give "
+				   "--credentials FILE or tls.clients = certificate",
+				   text);
+	return 0;
 }
 
 static int listen_tcp(struct jem_broker *broker, const char *text, const struct jem_url *url,
@@ -243,13 +269,14 @@ static int listen_tcp(struct jem_broker *broker, const char *text, const struct 
 	socklen_t len;
 	auto_close int fd = -1;
 	const int yes = 1;
+	int rc = parse_address(url, &address, &len);
 
-	if (url->is_tls || parse_loopback(url, &address, &len) < 0)
-		return jem_err_set(
-			err, -EACCES,
-			"%s: beyond loopback a broker needs TLS, which this version does "
-			"not have; listen on 127.0.0.1, [::1] or unix:PATH",
-			text);
+	if (rc < 0)
+		return jem_err_set(err, rc, "%s: no address of this machine; write it in numbers",
+				   text);
+	rc = check_listen(broker, text, url, &address, err);
+	if (rc < 0)
+		return rc;
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
 	    (address.ss_family == AF_INET6 &&
@@ -260,7 +287,7 @@ static int listen_tcp(struct jem_broker *broker, const char *text, const struct 
 				   errno == EADDRINUSE
 					   ? "another program listens there; choose another port"
 					   : strerror(errno));
-	return add_listener(broker, jem_take_fd(&fd), NULL, err);
+	return add_listener(broker, jem_take_fd(&fd), NULL, url->is_tls, err);
 }
 
 int jem_broker_listen(struct jem_broker *broker, const char *address, struct jem_err *err)
@@ -285,7 +312,7 @@ int jem_broker_listen_fd(struct jem_broker *broker, int fd, struct jem_err *err)
 		close(fd);
 		return jem_err_set(err, -EACCES, "descriptor %d listens beyond loopback", fd);
 	}
-	return add_listener(broker, fd, NULL, err);
+	return add_listener(broker, fd, NULL, false, err);
 }
 
 const char *jem_broker_url(const struct jem_broker *broker, size_t i)

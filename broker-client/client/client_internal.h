@@ -42,6 +42,8 @@ struct jem_client {
 	size_t url_count;
 	size_t url_at;                       /* of the current or next attempt */
 	struct jem_credentials *credentials; /* owned, or NULL */
+	struct jem_tls_context *tls;         /* shared; NULL: no URL is amqps */
+	bool has_certificate;
 
 	enum jem_client_state state;
 	uv_timer_t timer; /* back-off, hand-shake or close time-out, as the state has it */

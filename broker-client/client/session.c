@@ -420,10 +420,13 @@ static int set_login(struct jem_session *session, bool is_local, struct jem_err 
 	const char *password;
 
 	if (!client->credentials) {
-		pn_sasl_allowed_mechs(sasl, "ANONYMOUS");
+		bool has_external = url->is_tls && client->has_certificate;
+
+		pn_sasl_allowed_mechs(sasl, has_external ? "EXTERNAL ANONYMOUS" : "ANONYMOUS");
+		pn_sasl_set_allow_insecure_mechs(sasl, true);
 		return 0;
 	}
-	if (!is_local)
+	if (!is_local && !url->is_tls)
 		return jem_err_set(err, -EACCES,
 				   "a password is not sent without TLS beyond loopback");
 	if (!jem_credentials_find(client->credentials, url->user, &user, &password))
@@ -432,7 +435,8 @@ static int set_login(struct jem_session *session, bool is_local, struct jem_err 
 	pn_connection_set_user(connection, user);
 	pn_connection_set_password(connection, password);
 	pn_sasl_allowed_mechs(sasl, "PLAIN");
-	pn_sasl_set_allow_insecure_mechs(sasl, true); /* loopback or a unix socket, checked above */
+	pn_sasl_set_allow_insecure_mechs(sasl,
+					 true); /* TLS, loopback or a unix socket: see above */
 	return 0;
 }
 
@@ -461,6 +465,8 @@ int jem_session_create(struct jem_client *client, uv_stream_t *stream, bool is_l
 		       struct jem_err *err)
 {
 	struct jem_session *session = calloc(1, sizeof(*session));
+	const struct jem_url *url = &client->urls[client->url_at];
+	struct jem_tls *tls = NULL;
 	int rc;
 
 	if (!session)
@@ -472,6 +478,8 @@ int jem_session_create(struct jem_client *client, uv_stream_t *stream, bool is_l
 		return rc;
 	}
 	rc = set_login(session, is_local, err);
+	if (rc >= 0 && url->is_tls)
+		rc = jem_tls_create(client->tls, url->host, &tls);
 	if (rc < 0) {
 		session->engine.handler = &refused;
 		jem_engine_close(&session->engine);
@@ -479,6 +487,9 @@ int jem_session_create(struct jem_client *client, uv_stream_t *stream, bool is_l
 	}
 	configure(session);
 	client->session = session;
-	jem_engine_start(&session->engine, stream);
+	if (tls)
+		jem_engine_start_tls(&session->engine, stream, tls);
+	else
+		jem_engine_start(&session->engine, stream);
 	return 0;
 }

@@ -78,6 +78,22 @@ static void fail(struct jem_engine *engine, const char *what, int status)
 	end(engine);
 }
 
+/* The alert that tells the peer why goes out if the socket takes it at once. */
+static void fail_tls(struct jem_engine *engine)
+{
+	const char *bytes;
+	size_t len = jem_tls_output(engine->tls, &bytes);
+	uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
+
+	if (len && !engine->write_len)
+		(void)uv_try_write(engine->stream, &buf, 1);
+	pn_connection_driver_errorf(&engine->driver, "amqp:connection:tls", "%s",
+				    jem_tls_reason(engine->tls));
+	pn_connection_driver_close(&engine->driver);
+	drain(engine);
+	end(engine);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct jem_engine *engine = timer->data;
@@ -110,7 +126,10 @@ static void on_written(uv_write_t *write, int status)
 		fail(engine, "write", status);
 		return;
 	}
-	pn_connection_driver_write_done(&engine->driver, len);
+	if (engine->tls)
+		jem_buf_clear(&engine->sending);
+	else
+		pn_connection_driver_write_done(&engine->driver, len);
 	pump(engine);
 }
 
@@ -125,10 +144,49 @@ static void write_later(struct jem_engine *engine, pn_bytes_t bytes)
 		engine->write_len = bytes.size;
 }
 
+/* Under TLS what proton wants to send becomes records; they are copied, as OpenSSL may move its own. */
+static pn_bytes_t encrypt(struct jem_engine *engine)
+{
+	pn_bytes_t plain = pn_connection_driver_write_buffer(&engine->driver);
+	ssize_t taken = jem_tls_write(engine->tls, plain.start, plain.size);
+	const char *bytes;
+	size_t len;
+
+	if (taken > 0)
+		pn_connection_driver_write_done(&engine->driver, (size_t)taken);
+	if (taken == -EPROTO) {
+		fail_tls(engine);
+		return pn_bytes(0, NULL);
+	}
+	len = jem_tls_output(engine->tls, &bytes);
+	jem_buf_add(&engine->sending, bytes, len);
+	if (engine->sending.failed) {
+		fail(engine, "write", UV_ENOMEM);
+		return pn_bytes(0, NULL);
+	}
+	jem_tls_output_done(engine->tls, len);
+	return pn_bytes(engine->sending.len, engine->sending.data);
+}
+
+static pn_bytes_t output(struct jem_engine *engine)
+{
+	return engine->tls ? encrypt(engine) : pn_connection_driver_write_buffer(&engine->driver);
+}
+
+/* What is left of the output after `len` bytes of it were written. */
+static pn_bytes_t output_done(struct jem_engine *engine, size_t len)
+{
+	if (!engine->tls)
+		return pn_connection_driver_write_done(&engine->driver, len);
+	memmove(engine->sending.data, engine->sending.data + len, engine->sending.len - len);
+	engine->sending.len -= len;
+	return pn_bytes(engine->sending.len, engine->sending.data);
+}
+
 /* Returns whether there may be more to write at once. */
 static bool write_some(struct jem_engine *engine, bool is_last)
 {
-	pn_bytes_t bytes = pn_connection_driver_write_buffer(&engine->driver);
+	pn_bytes_t bytes = output(engine);
 	uv_buf_t buf = uv_buf_init((char *)bytes.start, (unsigned)bytes.size);
 	int rc;
 
@@ -141,7 +199,7 @@ static bool write_some(struct jem_engine *engine, bool is_last)
 		return false;
 	}
 	if (rc > 0)
-		bytes = pn_connection_driver_write_done(&engine->driver, (size_t)rc);
+		bytes = output_done(engine, (size_t)rc);
 	if (rc > 0 && (size_t)rc == buf.len)
 		return true;
 	write_later(engine, bytes);
@@ -173,14 +231,27 @@ static void pump(struct jem_engine *engine)
 		end(engine);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+static pn_rwbytes_t read_room(struct jem_engine *engine)
 {
-	struct jem_engine *engine = handle->data;
 	pn_rwbytes_t room = pn_connection_driver_read_buffer_sized(&engine->driver, READ_SIZE);
 
 	/* A frame greater than that is waiting in part: the plain call makes the buffer grow. */
-	if (!room.size)
-		room = pn_connection_driver_read_buffer(&engine->driver);
+	return room.size ? room : pn_connection_driver_read_buffer(&engine->driver);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+	struct jem_engine *engine = handle->data;
+	pn_rwbytes_t room;
+
+	(void)suggested;
+	if (engine->tls) {
+		jem_buf_clear(&engine->cipher);
+		(void)jem_buf_reserve(&engine->cipher, READ_SIZE);
+		*ret = uv_buf_init(engine->cipher.data, (unsigned)engine->cipher.cap);
+		return;
+	}
+	room = read_room(engine);
 	*ret = uv_buf_init(room.start, (unsigned)room.size);
 }
 
@@ -201,6 +272,30 @@ static void end_of_stream(struct jem_engine *engine)
 	pn_connection_driver_close(&engine->driver);
 }
 
+/* What came, decrypted, into proton. */
+static void decrypt(struct jem_engine *engine, const char *bytes, size_t len)
+{
+	if (jem_tls_feed(engine->tls, bytes, len) < 0) {
+		fail(engine, "read", UV_ENOMEM);
+		return;
+	}
+	while (!engine->is_closing && !engine->has_ended) {
+		pn_rwbytes_t room = read_room(engine);
+		ssize_t got = room.size ? jem_tls_read(engine->tls, room.start, room.size) : 0;
+
+		if (got > 0) {
+			pn_connection_driver_read_done(&engine->driver, (size_t)got);
+			drain(engine);
+			continue;
+		}
+		if (got == -EPIPE)
+			end_of_stream(engine);
+		else if (got < 0)
+			fail_tls(engine);
+		return;
+	}
+}
+
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
 	struct jem_engine *engine = stream->data;
@@ -215,8 +310,13 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 		fail(engine, "read", (int)nread);
 		return;
 	} else {
-		pn_connection_driver_read_done(&engine->driver, (size_t)nread);
+		if (engine->tls)
+			decrypt(engine, buf->base, (size_t)nread);
+		else
+			pn_connection_driver_read_done(&engine->driver, (size_t)nread);
 		engine->read_len += (size_t)nread;
+		if (engine->is_closing || engine->has_ended)
+			return;
 		if (engine->read_len >= READ_PER_PASS)
 			uv_read_stop(stream); /* the pump of the next pass goes on */
 	}
@@ -286,6 +386,12 @@ void jem_engine_start(struct jem_engine *engine, uv_stream_t *stream)
 		jem_engine_wake(engine);
 }
 
+void jem_engine_start_tls(struct jem_engine *engine, uv_stream_t *stream, struct jem_tls *tls)
+{
+	engine->tls = tls;
+	jem_engine_start(engine, stream);
+}
+
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct jem_engine *engine = handle->data;
@@ -295,6 +401,9 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (--engine->open_handles)
 		return;
 	pn_connection_driver_destroy(&engine->driver);
+	jem_tls_destroy(engine->tls);
+	jem_buf_deinit(&engine->cipher);
+	jem_buf_deinit(&engine->sending);
 	engine->handler->on_closed(engine->arg);
 }
 

@@ -2,7 +2,8 @@
 /*
  * engine: drives one AMQP connection of qpid-proton over one libuv stream.
  *
- * Flow:      socket -> read buffer -> proton -> events -> handler -> proton -> write buffer -> socket
+ * Flow:      socket (-> TLS) -> read buffer -> proton -> events -> handler -> proton -> write buffer (-> TLS) ->
+ *            socket
  * Thread:    loop thread; never blocks
  * Ownership: owns the driver and the stream; the handler is borrowed and outlives the engine
  * Invariant: proton is asked for output only while no write is in flight (its buffer may move);
@@ -12,6 +13,9 @@
  */
 #ifndef JEM_BROKER_CLIENT_WIRE_ENGINE_H
 #define JEM_BROKER_CLIENT_WIRE_ENGINE_H
+
+#include "broker-client/wire/tls.h"
+#include "common/buf.h"
 
 #include <proton/condition.h>
 #include <proton/connection_driver.h>
@@ -33,7 +37,10 @@ struct jem_engine_handler {
 
 struct jem_engine {
 	pn_connection_driver_t driver;
-	uv_stream_t *stream; /* owned; NULL until started */
+	uv_stream_t *stream;   /* owned; NULL until started */
+	struct jem_tls *tls;   /* owned; NULL: plain */
+	struct jem_buf cipher; /* with TLS: read from the socket, or written and in flight */
+	struct jem_buf sending;
 	uv_timer_t tick;
 	uv_prepare_t flush;
 	uv_write_t write;
@@ -57,6 +64,9 @@ int jem_engine_init(struct jem_engine *engine, uv_loop_t *loop,
 
 /* Takes a connected stream (heap, closed and freed by the engine) and begins. */
 void jem_engine_start(struct jem_engine *engine, uv_stream_t *stream);
+
+/* The same under TLS, which the engine takes over. */
+void jem_engine_start_tls(struct jem_engine *engine, uv_stream_t *stream, struct jem_tls *tls);
 
 /* Something was done to proton's objects outside of the handler: output goes out in this pass. */
 void jem_engine_wake(struct jem_engine *engine);
