@@ -32,6 +32,8 @@ libbroker_client_a_SOURCES = \
 	%D%/wire/dial.c %D%/wire/dial.h \
 	%D%/wire/engine.c %D%/wire/engine.h \
 	%D%/wire/message_codec.c %D%/wire/message_codec.h \
+	%D%/wire/login.c %D%/wire/login.h \
+	%D%/wire/scram.c %D%/wire/scram.h \
 	%D%/wire/tls.c %D%/wire/tls.h \
 	%D%/wire/url.c %D%/wire/url.h \
 	%D%/wire/window.c %D%/wire/window.h

@@ -21,13 +21,20 @@ static void ignore_bytes(pn_transport_t *transport, const pn_bytes_t *bytes)
 
 static const char *list_mechanisms(pn_transport_t *transport)
 {
+	static const char *const lists[] = {
+		"PLAIN",
+		"ANONYMOUS",
+		JEM_SCRAM_NAME " PLAIN",
+		JEM_SCRAM_NAME " PLAIN ANONYMOUS",
+		"EXTERNAL PLAIN",
+		"EXTERNAL PLAIN ANONYMOUS",
+		"EXTERNAL " JEM_SCRAM_NAME " PLAIN",
+		"EXTERNAL " JEM_SCRAM_NAME " PLAIN ANONYMOUS",
+	};
 	const struct jem_auth *auth = pnx_sasl_get_context(transport);
+	bool is_known = auth->tls && jem_tls_peer(auth->tls)[0];
 
-	if (auth->tls && jem_tls_peer(auth->tls)[0])
-		return auth->is_trusted ? "EXTERNAL PLAIN ANONYMOUS" : "EXTERNAL PLAIN";
-	if (!auth->is_trusted)
-		return "PLAIN";
-	return auth->credentials ? "PLAIN ANONYMOUS" : "ANONYMOUS";
+	return lists[auth->is_trusted + 2 * (auth->credentials != NULL) + 4 * is_known];
 }
 
 static bool init_server(pn_transport_t *transport)
@@ -71,11 +78,51 @@ static bool check_plain(const struct jem_auth *auth, const pn_bytes_t *bytes, ch
 	return true;
 }
 
+static void post(pn_transport_t *transport, struct jem_auth *auth, enum pnx_sasl_state state)
+{
+	pnx_sasl_set_bytes_out(transport,
+			       pn_bytes(strlen(auth->scram.message), auth->scram.message));
+	pnx_sasl_set_desired_state(transport, state);
+}
+
+static void challenge(pn_transport_t *transport, struct jem_auth *auth)
+{
+	auth->is_challenged = true;
+	post(transport, auth, SASL_POSTED_CHALLENGE);
+}
+
+/* The answer to the challenge of SCRAM; other mechanisms have none. */
+static void process_response(pn_transport_t *transport, const pn_bytes_t *bytes)
+{
+	struct jem_auth *auth = pnx_sasl_get_context(transport);
+	const char *user;
+	const char *password = NULL;
+
+	if (auth->is_challenged &&
+	    !jem_credentials_find(auth->credentials, auth->scram.user, &user, &password))
+		password = NULL;
+	if (!auth->is_challenged ||
+	    jem_scram_server_final(&auth->scram, password, bytes->start, bytes->size) < 0) {
+		auth->is_refused = true;
+		pnx_sasl_set_failed(transport);
+		pnx_sasl_set_desired_state(transport, SASL_POSTED_OUTCOME);
+		return;
+	}
+	auth->is_challenged = false;
+	pnx_sasl_set_succeeded(transport, auth->scram.user, NULL);
+	post(transport, auth, SASL_POSTED_OUTCOME);
+}
+
 static void process_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *bytes)
 {
 	struct jem_auth *auth = pnx_sasl_get_context(transport);
 	char user[USER_MAX];
 
+	if (!strcmp(mechanism, JEM_SCRAM_NAME) && auth->credentials &&
+	    jem_scram_server_first(&auth->scram, bytes->start, bytes->size, NULL, NULL) >= 0) {
+		challenge(transport, auth);
+		return;
+	}
 	if (!strcmp(mechanism, "ANONYMOUS") && auth->is_trusted) {
 		pnx_sasl_set_succeeded(transport, "anonymous", NULL);
 	} else if (!strcmp(mechanism, "EXTERNAL") && auth->tls && jem_tls_peer(auth->tls)[0]) {
@@ -120,7 +167,7 @@ static const pnx_sasl_implementation implementation = {
 	.init_client = init_client,
 	.prepare_write = ignore_transport,
 	.process_init = process_init,
-	.process_response = ignore_bytes,
+	.process_response = process_response,
 	.process_mechanisms = process_mechanisms,
 	.process_challenge = ignore_bytes,
 	.process_outcome = ignore_bytes,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * auth: the broker's side of SASL: ANONYMOUS for peers of our own user, EXTERNAL for those whose
- * certificate was checked, PLAIN for those who have to show credentials. Proton's own server side has no PLAIN. Other mechanisms find their place
+ * certificate was checked, SCRAM-SHA-256 and PLAIN for those who have to show credentials. Proton's own server side has no PLAIN. Other mechanisms find their place
  * in this file.
  */
 #ifndef JEM_BROKER_CLIENT_BROKER_AUTH_H
 #define JEM_BROKER_CLIENT_BROKER_AUTH_H
 
 #include "broker-client/credentials.h"
+#include "broker-client/wire/scram.h"
 #include "broker-client/wire/tls.h"
 
 #include <proton/transport.h>
@@ -18,6 +19,8 @@ struct jem_auth {
 	bool is_trusted;      /* may come without credentials */
 	bool is_refused;      /* has shown wrong ones */
 	struct jem_tls *tls;  /* borrowed from the engine; NULL: none */
+	struct jem_scram scram;
+	bool is_challenged; /* SCRAM: its answer is awaited */
 };
 
 /* Before the transport is bound. `auth` is borrowed and outlives the transport. */

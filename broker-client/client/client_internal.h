@@ -9,6 +9,7 @@
 #include "broker-client/wire/credit.h"
 #include "broker-client/wire/dial.h"
 #include "broker-client/wire/engine.h"
+#include "broker-client/wire/login.h"
 #include "broker-client/wire/window.h"
 #include "common/buf.h"
 
@@ -26,6 +27,7 @@
 /* One connection, from the connected socket to its end. */
 struct jem_session {
 	struct jem_engine engine;
+	struct jem_login login;
 	struct jem_client *client; /* borrowed, outlives us */
 	enum jem_dialect dialect;  /* of the peer, once it is open */
 	pn_link_t *sender;         /* borrowed from proton, NULL: none wanted */

@@ -6,7 +6,6 @@
 #include <proton/connection.h>
 #include <proton/delivery.h>
 #include <proton/link.h>
-#include <proton/sasl.h>
 #include <proton/session.h>
 #include <proton/terminus.h>
 #include <proton/transport.h>
@@ -414,29 +413,17 @@ static int set_login(struct jem_session *session, bool is_local, struct jem_err 
 {
 	struct jem_client *client = session->client;
 	const struct jem_url *url = &client->urls[client->url_at];
-	pn_connection_t *connection = session->engine.driver.connection;
-	pn_sasl_t *sasl = pn_sasl(session->engine.driver.transport);
-	const char *user;
-	const char *password;
+	struct jem_login *login = &session->login;
 
-	if (!client->credentials) {
-		bool has_external = url->is_tls && client->has_certificate;
-
-		pn_sasl_allowed_mechs(sasl, has_external ? "EXTERNAL ANONYMOUS" : "ANONYMOUS");
-		pn_sasl_set_allow_insecure_mechs(sasl, true);
-		return 0;
-	}
-	if (!is_local && !url->is_tls)
+	login->has_certificate = url->is_tls && client->has_certificate;
+	if (client->credentials && !is_local && !url->is_tls)
 		return jem_err_set(err, -EACCES,
 				   "a password is not sent without TLS beyond loopback");
-	if (!jem_credentials_find(client->credentials, url->user, &user, &password))
+	if (client->credentials &&
+	    !jem_credentials_find(client->credentials, url->user, &login->user, &login->password))
 		return jem_err_set(err, -ENOENT, "the credentials file has no user `%s`",
 				   url->user);
-	pn_connection_set_user(connection, user);
-	pn_connection_set_password(connection, password);
-	pn_sasl_allowed_mechs(sasl, "PLAIN");
-	pn_sasl_set_allow_insecure_mechs(sasl,
-					 true); /* TLS, loopback or a unix socket: see above */
+	jem_login_setup(session->engine.driver.transport, login);
 	return 0;
 }
 

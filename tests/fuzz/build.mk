@@ -38,7 +38,9 @@ FUZZ_TESTS += %D%/fuzz_image %D%/fuzz_ring
 %C%_fuzz_ring_LDADD = $(FUZZ_MAIN) libsymbols.a libcommon.a
 
 # broker-client
-FUZZ_TESTS += %D%/fuzz_spool
+FUZZ_TESTS += %D%/fuzz_scram %D%/fuzz_spool
+%C%_fuzz_scram_SOURCES = %D%/fuzz_scram.c
+%C%_fuzz_scram_LDADD = $(FUZZ_MAIN) libbroker-client.a $(OPENSSL_LIBS)
 %C%_fuzz_spool_SOURCES = %D%/fuzz_spool.c
 %C%_fuzz_spool_LDADD = $(FUZZ_MAIN) libbroker-client.a libcommon.a -lm
 FUZZ_TESTS += %D%/fuzz_url %D%/fuzz_amqp_message

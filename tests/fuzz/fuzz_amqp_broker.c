@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	jem_broker_set_local(broker, on_local, &broker);
 	setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	jem_connection_accept(broker, jem_dial_stream(&loop, fds[0], true));
+	jem_connection_accept(broker, jem_dial_stream(&loop, fds[0], true), false);
 	if (data[0])
 		write_all(fds[1], prologue, prologue_len);
 	write_all(fds[1], data + 1, size - 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The embedded broker and our client on real sockets, in one loop. */
+#include "broker-client/client/client_internal.h"
 #include "tests/unit/wire.h"
 
 #include <errno.h>
@@ -414,6 +415,8 @@ CASE(asks_for_a_password_where_it_has_some)
 			 (struct jem_client_options){ .is_publisher = true,
 						      .access.credentials = wrong_secrets });
 	WIRE_UNTIL(right.open_count, 1);
+	CHECK_STR(right.client->session->login.mechanism, "SCRAM-SHA-256");
+	CHECK(right.client->session->login.scram.is_signed); /* the broker knew it, too */
 	WIRE_UNTIL(wrong.state, JEM_CLIENT_WAITING);
 	CHECK_EQ(wrong.open_count, 0);
 	CHECK_CONTAINS(jem_buf_cstr(&wrong.texts), "amqp:unauthorized-access");

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker-client/wire/login.h"
+
+#include <proton/sasl.h>
+#include <proton/sasl_plugin.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MECHANISMS "EXTERNAL " JEM_SCRAM_NAME " PLAIN ANONYMOUS"
+
+enum {
+	PLAIN_MAX = 1024
+};
+
+static void ignore_transport(pn_transport_t *transport)
+{
+}
+
+static const char *list_mechanisms(pn_transport_t *transport)
+{
+	return MECHANISMS;
+}
+
+static bool no_server(pn_transport_t *transport)
+{
+	return false;
+}
+
+static bool init_client(pn_transport_t *transport)
+{
+	return true;
+}
+
+static bool offers(const char *offered, const char *mechanism)
+{
+	size_t len = strlen(mechanism);
+
+	for (const char *at = offered; (at = strstr(at, mechanism)); at += len)
+		if ((at == offered || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+	return false;
+}
+
+static const char *choose(const struct jem_login *login, const char *offered)
+{
+	if (login->has_certificate && !login->user && offers(offered, "EXTERNAL"))
+		return "EXTERNAL";
+	if (login->user && offers(offered, JEM_SCRAM_NAME))
+		return JEM_SCRAM_NAME;
+	if (login->user && offers(offered, "PLAIN"))
+		return "PLAIN";
+	if (!login->user && offers(offered, "ANONYMOUS"))
+		return "ANONYMOUS";
+	return NULL;
+}
+
+static bool begin(pn_transport_t *transport, struct jem_login *login)
+{
+	static char plain[PLAIN_MAX]; /* proton sends it before it calls anybody again */
+
+	if (!strcmp(login->mechanism, JEM_SCRAM_NAME)) {
+		if (jem_scram_client_first(&login->scram, login->user, NULL) < 0)
+			return false;
+		pnx_sasl_set_bytes_out(
+			transport, pn_bytes(strlen(login->scram.message), login->scram.message));
+	} else if (!strcmp(login->mechanism, "PLAIN")) {
+		int len = snprintf(plain, sizeof(plain), "%c%s%c%s", 0, login->user, 0,
+				   login->password);
+
+		if (len >= (int)sizeof(plain))
+			return false;
+		pnx_sasl_set_bytes_out(transport, pn_bytes((size_t)len, plain));
+	} else {
+		pnx_sasl_set_bytes_out(transport, pn_bytes(0, ""));
+	}
+	return true;
+}
+
+static bool process_mechanisms(pn_transport_t *transport, const char *offered)
+{
+	struct jem_login *login = pnx_sasl_get_context(transport);
+
+	login->mechanism = choose(login, offered);
+	if (!login->mechanism || !begin(transport, login))
+		return false;
+	pnx_sasl_set_selected_mechanism(transport, login->mechanism);
+	pnx_sasl_set_desired_state(transport, SASL_POSTED_INIT);
+	return true;
+}
+
+static bool is_scram(const struct jem_login *login)
+{
+	return login->mechanism && !strcmp(login->mechanism, JEM_SCRAM_NAME);
+}
+
+static void refuse(pn_transport_t *transport, const char *why)
+{
+	pnx_sasl_error(transport, why, "amqp:unauthorized-access");
+	pnx_sasl_set_desired_state(transport, SASL_ERROR);
+}
+
+static void process_challenge(pn_transport_t *transport, const pn_bytes_t *bytes)
+{
+	struct jem_login *login = pnx_sasl_get_context(transport);
+	struct jem_scram *scram = &login->scram;
+
+	if (!is_scram(login) ||
+	    (scram->is_signed ? jem_scram_client_verify(scram, bytes->start, bytes->size)
+			      : jem_scram_client_final(scram, login->password, bytes->start,
+						       bytes->size)) < 0) {
+		refuse(transport, "the broker's part of the login makes no sense");
+		return;
+	}
+	/* Its signature may come as a last challenge, which is answered with nothing. */
+	if (scram->is_signed && bytes->size > 1 && bytes->start[0] == 'v') {
+		login->mechanism = "";
+		pnx_sasl_set_bytes_out(transport, pn_bytes(0, ""));
+	} else {
+		pnx_sasl_set_bytes_out(transport, pn_bytes(strlen(scram->message), scram->message));
+	}
+	pnx_sasl_set_desired_state(transport, SASL_POSTED_RESPONSE);
+}
+
+static void process_outcome(pn_transport_t *transport, const pn_bytes_t *bytes)
+{
+	struct jem_login *login = pnx_sasl_get_context(transport);
+
+	if (!is_scram(login) || pn_sasl_outcome(pn_sasl(transport)) != PN_SASL_OK)
+		return;
+	if (!bytes || jem_scram_client_verify(&login->scram, bytes->start, bytes->size) < 0)
+		refuse(transport, "the broker does not know the password that it asks for");
+}
+
+static bool cannot_encrypt(pn_transport_t *transport)
+{
+	return false;
+}
+
+static ssize_t no_size(pn_transport_t *transport)
+{
+	return 0;
+}
+
+static ssize_t no_coding(pn_transport_t *transport, pn_bytes_t in, pn_bytes_t *out)
+{
+	return 0;
+}
+
+static void no_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *bytes)
+{
+}
+
+static void no_response(pn_transport_t *transport, const pn_bytes_t *bytes)
+{
+}
+
+static const pnx_sasl_implementation implementation = {
+	.free = ignore_transport,
+	.list_mechanisms = list_mechanisms,
+	.init_server = no_server,
+	.init_client = init_client,
+	.prepare_write = ignore_transport,
+	.process_init = no_init,
+	.process_response = no_response,
+	.process_mechanisms = process_mechanisms,
+	.process_challenge = process_challenge,
+	.process_outcome = process_outcome,
+	.can_encrypt = cannot_encrypt,
+	.max_encrypt_size = no_size,
+	.encode = no_coding,
+	.decode = no_coding,
+};
+
+void jem_login_setup(pn_transport_t *transport, struct jem_login *login)
+{
+	pn_sasl_t *sasl = pn_sasl(transport);
+
+	pnx_sasl_set_implementation(transport, &implementation, login);
+	pn_sasl_allowed_mechs(sasl, MECHANISMS);
+	pn_sasl_set_allow_insecure_mechs(sasl, true); /* see above */
+}
