@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/publisher.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/batch_message.h"

@@ -4,6 +4,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,4 +70,30 @@ void jem_spool_place_leave(const struct jem_spool_place *place)
 {
 	if (place->folder[0])
 		rmdir(place->folder);
+}
+
+/* The receiver can name what it misses at the end of an earlier epoch only if it is told how far that came. */
+void jem_spool_tell_previous(const struct jem_spool_last *last, struct jem_batcher *batcher)
+{
+	uint64_t epoch = 0;
+	struct jem_record *record;
+	char text[JEM_EPOCH_SIZE];
+
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
+		if (last[kind].epoch)
+			epoch = last[kind].epoch;
+	if (!epoch)
+		return;
+	snprintf(text, sizeof(text), "%016" PRIx64, epoch);
+	record = jem_batcher_begin(batcher, JEM_KIND_status, jem_now_ns());
+	jem_record_word(record, "state", "epoch");
+	jem_record_word(record, "text",
+			"an earlier daemon left batches on disk; they are sent now");
+	jem_record_word(record, "previous", text);
+	jem_record_object_begin(record, "last");
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
+		if (last[kind].epoch == epoch)
+			jem_record_u64(record, jem_kinds[kind].name, last[kind].seq);
+	jem_record_object_end(record);
+	jem_batcher_end(batcher, JEM_URGENT);
 }

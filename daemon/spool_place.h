@@ -9,6 +9,7 @@
 
 #include "broker-client/spool/spool.h"
 #include "common/config.h"
+#include "daemon/batcher.h"
 
 #include <limits.h>
 
@@ -27,6 +28,9 @@ void jem_spool_place_find(const struct jem_config *config, const char *job,
 
 /* Options of an outlet's spool, made in the folder; `dir` NULL where there is none. */
 struct jem_spool_options jem_spool_place_options(struct jem_spool_place *place, const char *outlet);
+
+/* A status record that names the epoch of an earlier daemon and the last batches it spooled, if any. */
+void jem_spool_tell_previous(const struct jem_spool_last *last, struct jem_batcher *batcher);
 
 /* Takes the folder away if nothing is left in it. */
 void jem_spool_place_leave(const struct jem_spool_place *place);

@@ -12,9 +12,9 @@
 #include "daemon/outlets.h"
 #include "daemon/redaction.h"
 #include "daemon/sources.h"
+#include "daemon/spool_place.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -535,36 +535,9 @@ static void tell_faults(struct worker *worker)
 	}
 }
 
-/* The receiver can name what it misses at the end of an earlier epoch only if it is told how far that came. */
-static void tell_previous(struct worker *worker)
-{
-	const struct jem_spool_last *last = jem_outlets_previous(worker->outlets);
-	uint64_t epoch = 0;
-	struct jem_record *record;
-	char text[JEM_EPOCH_SIZE];
-
-	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
-		if (last[kind].epoch)
-			epoch = last[kind].epoch;
-	if (!epoch)
-		return;
-	snprintf(text, sizeof(text), "%016" PRIx64, epoch);
-	record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
-	jem_record_word(record, "state", "epoch");
-	jem_record_word(record, "text",
-			"an earlier daemon left batches on disk; they are sent now");
-	jem_record_word(record, "previous", text);
-	jem_record_object_begin(record, "last");
-	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
-		if (last[kind].epoch == epoch)
-			jem_record_u64(record, jem_kinds[kind].name, last[kind].seq);
-	jem_record_object_end(record);
-	jem_batcher_end(worker->batcher, JEM_URGENT);
-}
-
 static void start(struct worker *worker)
 {
-	tell_previous(worker);
+	jem_spool_tell_previous(jem_outlets_previous(worker->outlets), worker->batcher);
 	tell_faults(worker);
 	if (worker->options->pid > 0)
 		jem_job_starting(worker->job);

@@ -233,7 +233,7 @@ static int parse_address(const struct jem_url *url, struct sockaddr_storage *ret
 		in6->sin6_port = htons(url->port);
 		*len = sizeof(*in6);
 	} else {
-		return -EINVAL;
+		return -EACCES;
 	}
 	return 0;
 }
@@ -272,7 +272,9 @@ static int listen_tcp(struct jem_broker *broker, const char *text, const struct 
 	int rc = parse_address(url, &address, &len);
 
 	if (rc < 0)
-		return jem_err_set(err, rc, "%s: no address of this machine; write it in numbers",
+		return jem_err_set(err, rc,
+				   "%s: beyond loopback a broker needs TLS and an address in "
+				   "numbers; listen on amqps://, 127.0.0.1, [::1] or unix:PATH",
 				   text);
 	rc = check_listen(broker, text, url, &address, err);
 	if (rc < 0)

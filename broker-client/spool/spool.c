@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "broker-client/spool/spool.h"
+
 #include "broker-client/spool/spool_internal.h"
 
 #include "common/cleanup.h"

@@ -350,7 +350,7 @@ def socket_files_are_private_and_replaced_only_when_stale(folder):
 
 @case
 def refuses_to_listen_beyond_loopback(folder):
-    for address in ("0.0.0.0:0", "[::]:0", "10.1.2.3:0", "example.org:0", "amqps://127.0.0.1:0"):
+    for address in ("0.0.0.0:0", "[::]:0", "10.1.2.3:0", "example.org:0"):
         broker = subprocess.run([program("jem-tool"), "broker", "--listen", address], timeout=60,
                                 check=False, capture_output=True)
         check_equal(broker.returncode, 69, address)

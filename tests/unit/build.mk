@@ -77,7 +77,7 @@ EXTRA_DIST += %D%/traced/calls.c %D%/traced/types.cc
 # daemon
 UNIT_TESTS += %D%/test_sources
 %C%_test_sources_SOURCES = %D%/test_sources.c %D%/bench.c %D%/bench.h
-%C%_test_sources_LDADD = libcheck.a libdaemon.a libbroker-client.a libcommon.a $(PROTON_LIBS) \
+%C%_test_sources_LDADD = libcheck.a libdaemon.a libbroker-client.a libcommon.a $(PROTON_LIBS) $(OPENSSL_LIBS) \
 	$(UV_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lm
 UNIT_TESTS += %D%/test_packing
 %C%_test_packing_SOURCES = %D%/test_packing.c
