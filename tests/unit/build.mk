@@ -159,7 +159,9 @@ UNIT_TESTS += %D%/test_calls_pairing %D%/test_calls_profile %D%/test_calls_sourc
 %C%_test_calls_profile_LDADD = libcheck.a $(CALLS_LIBS)
 
 # broker-client
-UNIT_TESTS += %D%/test_scram %D%/test_spool
+UNIT_TESTS += %D%/test_dialect %D%/test_scram %D%/test_spool
+%C%_test_dialect_SOURCES = %D%/test_dialect.c
+%C%_test_dialect_LDADD = libcheck.a libbroker-client.a libcommon.a
 %C%_test_scram_SOURCES = %D%/test_scram.c
 %C%_test_scram_LDADD = libcheck.a libbroker-client.a $(OPENSSL_LIBS)
 %C%_test_spool_SOURCES = %D%/test_spool.c
