@@ -360,8 +360,8 @@ int jem_message_decode(const char *bytes, size_t len, struct jem_message *ret)
 	int rc;
 
 	/* The array of properties is not cleared: property_count says how many are valid. */
-	ret->topic = ret->message_id = ret->content_type = ret->content_encoding = ret->body =
-		(struct jem_slice){ 0 };
+	ret->topic = ret->to = ret->message_id = ret->content_type = ret->content_encoding =
+		ret->body = (struct jem_slice){ 0 };
 	ret->creation_time_ms = 0;
 	ret->is_durable = false;
 	ret->property_count = 0;
