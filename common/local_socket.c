@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 enum {
 	BACKLOG = 128,
@@ -57,17 +59,13 @@ static int resolve(const char *text, struct sockaddr_un *ret, int *folder, struc
 	return (int)sizeof(*ret);
 }
 
-int jem_local_listen(const char *text, struct jem_err *err)
+static int listen_there(int fd, const char *text, struct jem_err *err)
 {
 	struct sockaddr_un address;
 	auto_close int folder = -1;
-	auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int status = resolve(text, &address, &folder, err);
 	mode_t before;
-	int status;
 
-	if (fd < 0)
-		return jem_err_set(err, -errno, "no socket: %s", strerror(errno));
-	status = resolve(text, &address, &folder, err);
 	if (status < 0)
 		return status;
 	before = umask(0177);
@@ -78,7 +76,48 @@ int jem_local_listen(const char *text, struct jem_err *err)
 	if (status < 0)
 		return jem_err_set(err, status, "cannot listen at %.150s: %s", text,
 				   strerror(-status));
-	return jem_take_fd(&fd);
+	return 0;
+}
+
+/* Gives the socket its name: never that of somebody else's. */
+static int give_name(const char *hidden, const char *text, struct jem_err *err)
+{
+	int status = link(hidden, text) < 0 ? -errno : 0;
+
+	/* Some file systems have no second names. */
+	if ((status == -EPERM || status == -EOPNOTSUPP) && access(text, F_OK) < 0)
+		return rename(hidden, text) < 0 ? jem_err_set(err, -errno, "cannot name %.150s: %s",
+							      text, strerror(errno))
+						: 0;
+	(void)unlink(hidden);
+	if (status == -EEXIST)
+		status = -EADDRINUSE;
+	if (status < 0)
+		return jem_err_set(err, status, "cannot listen at %.150s: %s", text,
+				   strerror(-status));
+	return 0;
+}
+
+int jem_local_listen(const char *text, struct jem_err *err)
+{
+	auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char hidden[PATH_MAX];
+	int status;
+
+	if (fd < 0)
+		return jem_err_set(err, -errno, "no socket: %s", strerror(errno));
+	if (*text == '@') {
+		status = listen_there(fd, text, err);
+		return status < 0 ? status : jem_take_fd(&fd);
+	}
+	/* Between bind and listen a socket refuses: who sees the name must be able to connect. */
+	if ((size_t)snprintf(hidden, sizeof(hidden), "%s~", text) >= sizeof(hidden))
+		return jem_err_set(err, -ENAMETOOLONG, "the path of the socket is too long");
+	(void)unlink(hidden); /* of a daemon that died just then */
+	status = listen_there(fd, hidden, err);
+	if (status == 0)
+		status = give_name(hidden, text, err);
+	return status < 0 ? status : jem_take_fd(&fd);
 }
 
 int jem_local_connect(const char *text, struct jem_err *err)

@@ -41,6 +41,9 @@ UNIT_TESTS += %D%/test_cbor %D%/test_columns %D%/test_compress
 %C%_test_columns_LDADD = libcheck.a libcommon.a -lm
 %C%_test_compress_SOURCES = %D%/test_compress.c
 %C%_test_compress_LDADD = libcheck.a libcommon.a $(ZSTD_LIBS)
+UNIT_TESTS += %D%/test_local_socket
+%C%_test_local_socket_SOURCES = %D%/test_local_socket.c
+%C%_test_local_socket_LDADD = libcheck.a libcommon.a -lpthread
 
 # tracer/symbols
 IMAGE_MAKER = %D%/image_maker.c %D%/image_maker.h
