@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Most that a header may ask for. */
 #define JEM_RING_READ_THREADS_MAX 4096u
@@ -66,6 +67,46 @@ uint64_t jem_ring_read_begin(struct jem_ring_read *reader, uint32_t thread);
 
 /* 1 with a record, 0 at the end of the pass, -EBADMSG: found broken just now. */
 int jem_ring_read_next(struct jem_ring_read *reader, uint32_t thread, struct jem_ring_entry *ret);
+
+/*
+ * The short way: a copy of the next record where it is a known ENTER or EXIT without values or any other flag,
+ * and its words; else 0, and `next` has it. `pass` goes on behind it.
+ */
+static inline unsigned jem_ring_read_peek(const struct jem_ring_read *reader, uint32_t thread,
+					  struct jem_ring_record *ret)
+{
+	const struct jem_ring_cursor *cursor = &reader->cursors[thread];
+	uint64_t at = cursor->tail & (reader->header.ring_bytes - 1);
+	uint64_t left = cursor->limit - cursor->tail;
+	uint64_t to_end = reader->header.ring_bytes - at;
+	const uint64_t *words =
+		(const uint64_t *)(const void *)(reader->bytes + reader->header.rings_offset +
+						 (uint64_t)thread * reader->header.ring_bytes + at);
+	uint64_t first;
+
+	/* An EXIT may stand where an ENTER would not fit any more: the slow way tells. */
+	if (left < 8ull * JEM_RECORD_ENTER_WORDS || to_end < 8ull * JEM_RECORD_ENTER_WORDS)
+		return 0;
+	/* Read once: the process may change them at any time. */
+	first = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
+	memcpy(ret, &first, sizeof(first));
+	ret->ticks = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
+	ret->frame = __atomic_load_n(&words[2], __ATOMIC_RELAXED);
+	ret->callsite = __atomic_load_n(&words[3], __ATOMIC_RELAXED);
+	if (ret->flags || !ret->site)
+		return 0;
+	if (ret->kind == JEM_RECORD_ENTER && ret->words == JEM_RECORD_ENTER_WORDS)
+		return JEM_RECORD_ENTER_WORDS;
+	return ret->kind == JEM_RECORD_EXIT && ret->words == JEM_RECORD_EXIT_WORDS
+		       ? JEM_RECORD_EXIT_WORDS
+		       : 0;
+}
+
+static inline void jem_ring_read_pass(struct jem_ring_read *reader, uint32_t thread, unsigned words)
+{
+	reader->cursors[thread].tail += 8ull * words;
+	reader->cursors[thread].records++;
+}
 
 /* Gives the room of what was read back to the thread. */
 void jem_ring_read_release(struct jem_ring_read *reader, uint32_t thread);

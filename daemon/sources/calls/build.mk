@@ -17,6 +17,7 @@ libcalls_a_SOURCES = \
 	%D%/profile.c %D%/profile.h \
 	%D%/profile_records.c %D%/profile_records.h \
 	%D%/records.c \
+	%D%/records_plain.c \
 	%D%/row_names.c %D%/row_names.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/settings.c %D%/settings.h \

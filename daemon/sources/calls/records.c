@@ -30,7 +30,7 @@ struct event {
  * When it was, as far as that can be: not later than now, nor so long ago that the distance to other rows
  * would be no number that every reader of JSON takes.
  */
-static uint64_t time_of(const struct jem_traced *traced, uint64_t ticks)
+uint64_t jem_traced_time(const struct jem_traced *traced, uint64_t ticks)
 {
 	uint64_t mono_ns = traced->rings.header.clock == JEM_RING_TSC
 				   ? jem_ticks_to_ns(&traced->shared->ticks, ticks)
@@ -65,30 +65,33 @@ static bool is_selected(const struct jem_traced *traced, const struct jem_plan_f
 					 found->function);
 }
 
-/* The place of a key. False: what is there is not of it (any more), but of it from now on. */
-static bool is_known(const struct jem_traced *traced, struct jem_traced_known *list, uint64_t key,
-		     struct jem_traced_known **ret)
+/* Whether a place is of the key. If not, it is of it from now on, and empty. */
+static bool is_known(const struct jem_traced *traced, uint64_t key, struct jem_traced_known *known)
 {
 	uint64_t change = traced->shared->changes + 1;
-	uint64_t at = key * 0x9e3779b97f4a7c15u >> (64 - JEM_TRACED_KNOWN_BITS);
-	struct jem_traced_known *known = &list[at];
 
-	*ret = known;
 	if (known->key == key && known->token == traced->token && known->change == change)
 		return true;
 	*known = (struct jem_traced_known){ .token = traced->token, .key = key, .change = change };
 	return false;
 }
 
+static uint32_t pairing_function(const struct jem_plan_found *found)
+{
+	return found->image ? found->module << FUNCTION_BITS ^ found->function : NO_FUNCTION;
+}
+
 static struct jem_traced_known *site_of(const struct jem_traced *traced, uint32_t site)
 {
-	struct jem_traced_known *known;
+	struct jem_traced_known *known = jem_traced_known_site(traced->shared->sites, site);
 
-	if (is_known(traced, traced->shared->sites, site, &known))
+	if (is_known(traced, site, known))
 		return known;
 	if (!jem_plan_file_find_site(traced->plan, site, &known->found) || !known->found.site ||
 	    !known->found.function)
 		memset(&known->found, 0, sizeof(known->found));
+	known->function = pairing_function(&known->found);
+	known->flags = known->found.site ? known->found.site->flags : 0;
 	return known;
 }
 
@@ -133,8 +136,7 @@ static void pair(struct jem_traced_thread *thread, struct event *event)
 	uint32_t site_flags = found->site ? found->site->flags : 0;
 
 	event->pairing.frame = record->frame;
-	event->pairing.function =
-		found->image ? found->module << FUNCTION_BITS ^ found->function : NO_FUNCTION;
+	event->pairing.function = pairing_function(found);
 	event->pairing.site = record->site;
 	event->pairing.is_elsewhere = record->flags & JEM_RECORD_LIVE_SP;
 	event->pairing.is_inlined = site_flags & JEM_SITE_INLINED;
@@ -158,12 +160,13 @@ static const struct jem_image_callsite *callsite_of(const struct jem_traced *tra
 						    struct jem_row_places **names)
 {
 	const struct jem_ring_entry *entry = event->entry;
-	struct jem_traced_known *known;
+	struct jem_traced_known *known =
+		jem_traced_known_caller(traced->shared->callers, entry->record.callsite);
 
 	if (entry->caller_site &&
 	    jem_plan_file_find_site(traced->plan, entry->caller_site, found) && found->callsite)
 		return found->callsite;
-	if (!is_known(traced, traced->shared->callers, entry->record.callsite, &known) &&
+	if (!is_known(traced, entry->record.callsite, known) &&
 	    !jem_plan_file_find_address(traced->plan, entry->record.callsite, &known->found))
 		memset(&known->found, 0, sizeof(known->found));
 	*found = known->found;
@@ -349,12 +352,11 @@ int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *threa
 		traced->unselected++;
 		return 0;
 	}
-	event.pairing.mono_ns = time_of(traced, entry->record.ticks);
+	event.pairing.mono_ns = jem_traced_time(traced, entry->record.ticks);
 	pair(thread, &event);
 	row = (struct jem_row){
 		.mono_ns = event.pairing.mono_ns,
-		.pid = (uint32_t)(traced->in.pid > 0 ? traced->in.pid
-						     : (pid_t)traced->rings.header.pid),
+		.pid = jem_traced_pid(traced),
 		.tid = thread->tid,
 		.depth = event.pair.depth,
 		.is_exit = event.is_exit,
@@ -368,7 +370,7 @@ int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *threa
 	traced->rows++;
 	if (event.is_exit && event.pair.enter && row.mono_ns >= event.pair.enter->mono_ns) {
 		duration_ns = row.mono_ns - event.pair.enter->mono_ns;
-		jem_cbor_u64(jem_rows_item(shared->rows, JEM_ROW_DURATION), duration_ns);
+		jem_rows_set_duration(shared->rows, duration_ns);
 	}
 	count_unknown(traced, thread, &event, duration_ns);
 	add_values(traced, &thread->pairing, &event, &caller);

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 enum {
-	TEXT_MAX = 4096, /* of a name; C++ can make longer ones, which nobody reads */
-	ROW_BYTES = 34,  /* of the columns that are arrays */
+	TEXT_MAX = 4096,  /* of a name; C++ can make longer ones, which nobody reads */
+	ROW_BYTES = 32,   /* usually, of the columns that are arrays and of durations */
+	DURATION_MAX = 9, /* bytes */
+	CBOR_NULL = 0xf6,
 	COLUMNS_MAX = 18,
 };
 
@@ -23,13 +25,14 @@ int jem_rows_create(struct jem_redactor *redactor, struct jem_rows **ret)
 		return -ENOMEM;
 	rows->redactor = redactor;
 	rows->mono_ns = calloc(JEM_ROWS_MAX, sizeof(*rows->mono_ns));
+	rows->duration_ns = calloc(JEM_ROWS_MAX, sizeof(*rows->duration_ns));
 	rows->pid = calloc(JEM_ROWS_MAX, sizeof(*rows->pid));
 	rows->tid = calloc(JEM_ROWS_MAX, sizeof(*rows->tid));
 	rows->depth = calloc(JEM_ROWS_MAX, sizeof(*rows->depth));
 	rows->line = calloc(JEM_ROWS_MAX, sizeof(*rows->line));
 	rows->event = calloc(JEM_ROWS_MAX, sizeof(*rows->event));
-	is_whole =
-		rows->mono_ns && rows->pid && rows->tid && rows->depth && rows->line && rows->event;
+	is_whole = rows->mono_ns && rows->duration_ns && rows->pid && rows->tid && rows->depth &&
+		   rows->line && rows->event;
 	for (int i = 0; i < JEM_ROW_NAME_COUNT; i++) {
 		rows->name[i] = calloc(JEM_ROWS_MAX, sizeof(*rows->name[i]));
 		is_whole = is_whole && rows->name[i];
@@ -37,6 +40,7 @@ int jem_rows_create(struct jem_redactor *redactor, struct jem_rows **ret)
 	}
 	for (int i = 0; i < JEM_ROW_ITEM_COUNT; i++)
 		jem_buf_init(&rows->items[i], 0);
+	jem_buf_init(&rows->durations, 0);
 	if (!is_whole) {
 		jem_rows_destroy(rows);
 		return -ENOMEM;
@@ -50,6 +54,7 @@ void jem_rows_destroy(struct jem_rows *rows)
 	if (!rows)
 		return;
 	free(rows->mono_ns);
+	free(rows->duration_ns);
 	free(rows->pid);
 	free(rows->tid);
 	free(rows->depth);
@@ -61,6 +66,7 @@ void jem_rows_destroy(struct jem_rows *rows)
 	}
 	for (int i = 0; i < JEM_ROW_ITEM_COUNT; i++)
 		jem_buf_deinit(&rows->items[i]);
+	jem_buf_deinit(&rows->durations);
 	free(rows);
 }
 
@@ -233,6 +239,7 @@ void jem_rows_add(struct jem_rows *rows, const struct jem_row *row)
 	uint32_t n = rows->n;
 
 	rows->mono_ns[n] = row->mono_ns;
+	rows->duration_ns[n] = JEM_ROW_NO_DURATION;
 	if (!n || row->mono_ns < rows->first_ns)
 		rows->first_ns = row->mono_ns;
 	if (!n || row->mono_ns > rows->last_ns)
@@ -244,6 +251,11 @@ void jem_rows_add(struct jem_rows *rows, const struct jem_row *row)
 	add_names(rows, row);
 	add_caller_name(rows, row);
 	rows->n = n + 1;
+}
+
+void jem_rows_set_duration(struct jem_rows *rows, uint64_t ns)
+{
+	rows->duration_ns[rows->n - 1] = ns;
 }
 
 static void fill_nulls(struct jem_rows *rows, enum jem_row_item item, uint32_t up_to)
@@ -278,22 +290,24 @@ bool jem_rows_is_full(const struct jem_rows *rows)
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
-/* Indices as narrow as their dictionary allows, in place: they only get shorter. */
-static enum jem_cbor_array narrow(uint32_t *indices, uint32_t n, uint32_t count)
+/* Indices as narrow as the greatest of them allows, in place: they only get shorter. */
+static enum jem_cbor_array narrow(uint32_t *numbers, uint32_t n, uint32_t greatest)
 {
-	uint8_t *bytes = (uint8_t *)indices;
+	uint8_t *bytes = (uint8_t *)numbers;
 
-	if (count > UINT16_MAX + 1)
+	if (greatest > UINT16_MAX)
 		return JEM_CBOR_U32;
-	for (uint32_t i = 0; i < n; i++) {
-		uint16_t index = (uint16_t)indices[i];
-
-		if (count <= UINT8_MAX + 1)
-			bytes[i] = (uint8_t)index;
-		else
-			memcpy(bytes + 2 * i, &index, sizeof(index));
+	if (greatest <= UINT8_MAX) {
+		for (uint32_t i = 0; i < n; i++)
+			bytes[i] = (uint8_t)numbers[i];
+		return JEM_CBOR_U8;
 	}
-	return count <= UINT8_MAX + 1 ? JEM_CBOR_U8 : JEM_CBOR_U16;
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t number = (uint16_t)numbers[i];
+
+		memcpy(bytes + 2 * i, &number, sizeof(number));
+	}
+	return JEM_CBOR_U16;
 }
 
 /* Times from the first one on: four bytes each where that is enough. */
@@ -331,7 +345,7 @@ static struct jem_column name_column(struct jem_rows *rows, enum jem_row_name na
 
 	return (struct jem_column){ .name = words[name],
 				    .shape = JEM_COLUMN_DICT,
-				    .type = narrow(rows->name[name], rows->n, names->count),
+				    .type = narrow(rows->name[name], rows->n, names->count - 1),
 				    .data = rows->name[name],
 				    .dict = names->items.data,
 				    .dict_len = names->items.len,
@@ -340,14 +354,54 @@ static struct jem_column name_column(struct jem_rows *rows, enum jem_row_name na
 
 static struct jem_column item_column(struct jem_rows *rows, enum jem_row_item item)
 {
-	static const char *const words[] = { "args",   "caller_locals", "locals",
-					     "return", "duration_ns",   "note" };
+	static const char *const words[] = { "args", "caller_locals", "locals", "return", "note" };
 
 	fill_nulls(rows, item, rows->n);
 	return (struct jem_column){ .name = words[item],
 				    .shape = JEM_COLUMN_ITEMS,
 				    .data = rows->items[item].data,
 				    .len = rows->items[item].len };
+}
+
+/* CBOR of a duration or of its want, by hand: there is one in every row. */
+static uint8_t *put_duration(uint8_t *at, uint64_t ns)
+{
+	unsigned bytes;
+
+	if (ns < 24 || ns == JEM_ROW_NO_DURATION) {
+		*at = ns < 24 ? (uint8_t)ns : CBOR_NULL;
+		return at + 1;
+	}
+	bytes = ns <= UINT8_MAX ? 0 : ns <= UINT16_MAX ? 1 : ns <= UINT32_MAX ? 2 : 3;
+	*at = (uint8_t)(24 + bytes);
+	ns = __builtin_bswap64(ns << (64 - (8u << bytes)));
+	memcpy(at + 1, &ns, sizeof(ns));
+	return at + 1 + (1u << bytes);
+}
+
+static bool has_duration(const struct jem_rows *rows)
+{
+	for (uint32_t i = rows->n; i-- > 0;)
+		if (rows->duration_ns[i] != JEM_ROW_NO_DURATION)
+			return true;
+	return false;
+}
+
+static struct jem_column duration_column(struct jem_rows *rows)
+{
+	uint8_t *start;
+	uint8_t *at;
+
+	jem_buf_clear(&rows->durations);
+	if (jem_buf_reserve(&rows->durations, rows->n * (size_t)DURATION_MAX) < 0)
+		return (struct jem_column){ 0 };
+	start = at = (uint8_t *)rows->durations.data;
+	for (uint32_t i = 0; i < rows->n; i++)
+		at = put_duration(at, rows->duration_ns[i]);
+	return (struct jem_column){ .name = "duration_ns",
+				    .shape = JEM_COLUMN_ITEMS,
+				    .data = start,
+				    .len = (size_t)(at - start) };
 }
 
 /* "enter" and "exit" as CBOR text. */
@@ -358,7 +412,7 @@ static const char event_dict[] = "\x65"
 
 static bool has_failed(const struct jem_rows *rows)
 {
-	bool failed = false;
+	bool failed = rows->durations.failed;
 
 	for (int i = 0; i < JEM_ROW_NAME_COUNT; i++)
 		failed |= rows->names[i].items.failed;
@@ -404,6 +458,8 @@ int jem_rows_take(struct jem_rows *rows, uint64_t *base_ns, uint64_t *n, struct 
 	for (int i = 0; i < JEM_ROW_ITEM_COUNT; i++)
 		if (rows->has_item[i]) /* a column of nulls only says nothing */
 			columns[count++] = item_column(rows, (enum jem_row_item)i);
+	if (has_duration(rows))
+		columns[count++] = duration_column(rows);
 	failed = has_failed(rows);
 	if (!failed)
 		jem_columns_encode_map(columns, count, rows->n, ret);

@@ -16,14 +16,14 @@
 #include "daemon/sources/calls/row_names.h"
 #include "tracer/symbols/image.h"
 
-#define JEM_ROWS_MAX 3000u
+#define JEM_ROWS_MAX        3000u
+#define JEM_ROW_NO_DURATION UINT64_MAX
 
 enum jem_row_item {
 	JEM_ROW_ARGS,
 	JEM_ROW_CALLER_LOCALS,
 	JEM_ROW_LOCALS,
 	JEM_ROW_RETURN,
-	JEM_ROW_DURATION,
 	JEM_ROW_NOTE,
 	JEM_ROW_ITEM_COUNT
 };
@@ -64,11 +64,13 @@ struct jem_rows {
 	uint32_t n;
 	uint64_t first_ns, last_ns; /* least and greatest */
 	uint64_t *mono_ns;          /* owned, JEM_ROWS_MAX each, from here to `names` */
+	uint64_t *duration_ns;      /* JEM_ROW_NO_DURATION: it has none */
 	uint32_t *pid, *tid, *depth, *line;
 	uint8_t *event;
 	uint32_t *name[JEM_ROW_NAME_COUNT];
 	struct jem_row_names names[JEM_ROW_NAME_COUNT];
 	struct jem_row_places nobody; /* the caller that is not known */
+	struct jem_buf durations;     /* scratch of taking */
 	struct jem_buf items[JEM_ROW_ITEM_COUNT];
 	uint32_t item_rows[JEM_ROW_ITEM_COUNT]; /* rows that have an item there; the rest is null */
 	uint64_t has_item[JEM_ROW_ITEM_COUNT];  /* items that are not null */
@@ -78,6 +80,9 @@ int jem_rows_create(struct jem_redactor *redactor, struct jem_rows **ret);
 void jem_rows_destroy(struct jem_rows *rows);
 
 void jem_rows_add(struct jem_rows *rows, const struct jem_row *row);
+
+/* Of the row that was added last. */
+void jem_rows_set_duration(struct jem_rows *rows, uint64_t ns);
 
 /*
  * Where the item of the row that was added last goes: the caller appends exactly one, and asks once a

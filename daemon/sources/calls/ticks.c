@@ -10,6 +10,8 @@ enum {
 	TRIES = 5 /* a reading that was interrupted is wider than another */
 };
 
+typedef unsigned __int128 wide;
+
 #if defined(__x86_64__)
 static uint64_t read_counter(void)
 {
@@ -61,6 +63,16 @@ void jem_ticks_keep(struct jem_ticks *ticks)
 	jem_ticks_take(ticks, ticks->count < DOUBLINGS ? 1000000ull << ticks->count : 1000000000);
 }
 
+/* Divides once, so that conversions need not. */
+static void note_rate(struct jem_ticks *ticks, unsigned from)
+{
+	const struct jem_ticks_pair *pair = &ticks->pairs[from];
+
+	ticks->rates[from] =
+		(uint64_t)(((wide)(pair[1].mono_ns - pair[0].mono_ns) << JEM_TICKS_RATE_BITS) /
+			   (pair[1].ticks - pair[0].ticks));
+}
+
 void jem_ticks_add(struct jem_ticks *ticks, struct jem_ticks_pair pair)
 {
 	const struct jem_ticks_pair *last = &ticks->pairs[ticks->count - !!ticks->count];
@@ -71,9 +83,14 @@ void jem_ticks_add(struct jem_ticks *ticks, struct jem_ticks_pair pair)
 		/* The very first stays: the rate is over the longest time. */
 		memmove(&ticks->pairs[1], &ticks->pairs[2],
 			(JEM_TICKS_PAIRS - 2) * sizeof(*ticks->pairs));
+		memmove(&ticks->rates[1], &ticks->rates[2],
+			(JEM_TICKS_PAIRS - 2) * sizeof(*ticks->rates));
 		ticks->count--;
+		note_rate(ticks, 0);
 	}
 	ticks->pairs[ticks->count++] = pair;
+	if (ticks->count > 1)
+		note_rate(ticks, ticks->count - 2);
 }
 
 double jem_ticks_rate(const struct jem_ticks *ticks)
@@ -86,12 +103,11 @@ double jem_ticks_rate(const struct jem_ticks *ticks)
 	return (double)(last->mono_ns - first->mono_ns) / (double)(last->ticks - first->ticks);
 }
 
-uint64_t jem_ticks_to_ns(const struct jem_ticks *ticks, uint64_t reading)
+uint64_t jem_ticks_find(const struct jem_ticks *ticks, uint64_t reading)
 {
 	unsigned i = ticks->count - 1;
 	const struct jem_ticks_pair *from;
-	const struct jem_ticks_pair *to;
-	double rate;
+	wide ns;
 
 	if (ticks->count < 2)
 		return ticks->pairs[0].mono_ns;
@@ -99,14 +115,11 @@ uint64_t jem_ticks_to_ns(const struct jem_ticks *ticks, uint64_t reading)
 	while (i > 1 && reading < ticks->pairs[i - 1].ticks)
 		i--;
 	from = &ticks->pairs[i - 1];
-	to = &ticks->pairs[i];
-	rate = (double)(to->mono_ns - from->mono_ns) / (double)(to->ticks - from->ticks);
-	if (reading >= to->ticks) {
-		rate *= (double)(reading - to->ticks);
-		return rate < (double)(UINT64_MAX / 2) ? to->mono_ns + (uint64_t)rate : UINT64_MAX;
+	if (reading < from->ticks) {
+		ns = (wide)(from->ticks - reading) * ticks->rates[i - 1] >> JEM_TICKS_RATE_BITS;
+		return ns < from->mono_ns ? from->mono_ns - (uint64_t)ns : 0;
 	}
-	if (reading >= from->ticks)
-		return from->mono_ns + (uint64_t)((double)(reading - from->ticks) * rate);
-	rate *= (double)(from->ticks - reading);
-	return rate < (double)from->mono_ns ? from->mono_ns - (uint64_t)rate : 0;
+	ns = ((wide)(reading - from->ticks) * ticks->rates[i - 1] >> JEM_TICKS_RATE_BITS) +
+	     from->mono_ns;
+	return ns < UINT64_MAX ? (uint64_t)ns : UINT64_MAX;
 }

@@ -15,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define JEM_TICKS_PAIRS 32u
+#define JEM_TICKS_PAIRS     32u
+#define JEM_TICKS_RATE_BITS 40u /* an hour between two pairs: 2 ns off */
 
 struct jem_ticks_pair {
 	uint64_t ticks;
@@ -24,6 +25,8 @@ struct jem_ticks_pair {
 
 struct jem_ticks {
 	struct jem_ticks_pair pairs[JEM_TICKS_PAIRS]; /* oldest first */
+	uint64_t rates
+		[JEM_TICKS_PAIRS]; /* ns of a tick from a pair to the next, << JEM_TICKS_RATE_BITS */
 	unsigned count;
 };
 
@@ -39,8 +42,23 @@ void jem_ticks_keep(struct jem_ticks *ticks);
 /* Adds a pair that the caller has read; later than all before it, or it is left out. */
 void jem_ticks_add(struct jem_ticks *ticks, struct jem_ticks_pair pair);
 
+uint64_t jem_ticks_find(const struct jem_ticks *ticks, uint64_t reading);
+
 /* The instant of a reading; before two pairs are there it is that of the first pair. */
-uint64_t jem_ticks_to_ns(const struct jem_ticks *ticks, uint64_t reading);
+static inline uint64_t jem_ticks_to_ns(const struct jem_ticks *ticks, uint64_t reading)
+{
+	const struct jem_ticks_pair *from;
+
+	if (ticks->count < 2)
+		return jem_ticks_find(ticks, reading);
+	/* Nearly all are younger than the last pair but one, and not by minutes. */
+	from = &ticks->pairs[ticks->count - 2];
+	if (reading - from->ticks >= 1ull << JEM_TICKS_RATE_BITS)
+		return jem_ticks_find(ticks, reading);
+	return from->mono_ns + (uint64_t)((unsigned __int128)(reading - from->ticks) *
+						  ticks->rates[ticks->count - 2] >>
+					  JEM_TICKS_RATE_BITS);
+}
 
 /* Nanoseconds of a tick, over the longest time known; 0 before two pairs are there. */
 double jem_ticks_rate(const struct jem_ticks *ticks);

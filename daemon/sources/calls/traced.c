@@ -202,10 +202,17 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 		jem_traced_look_at_modules(traced);
 	begin_thread(traced, index);
 	/* Records that wait fill the rings in the end: then their process counts what it drops. */
-	while (!(thread->held.len && traced->held_bytes > HELD_MAX) &&
-	       jem_ring_read_next(&traced->rings, index, &entry) > 0) {
-		if (++count % RELEASE_EVERY == 0)
+	while (!(thread->held.len && traced->held_bytes > HELD_MAX)) {
+		/* What is held comes first. */
+		if (!thread->held.len)
+			count += jem_traced_plain(traced, index, RELEASE_EVERY);
+		if (count >= RELEASE_EVERY) {
 			jem_ring_read_release(&traced->rings, index);
+			count = 0;
+		}
+		if (jem_ring_read_next(&traced->rings, index, &entry) <= 0)
+			break;
+		count++;
 		if (!thread->held.len && jem_traced_record(traced, thread, &entry, true) != -EAGAIN)
 			continue;
 		if (!hold(traced, thread, &entry))

@@ -27,21 +27,36 @@
 
 /* What the records of one site, or those called from one address, have in common: looked up once. */
 struct jem_traced_known {
-	uint64_t token;  /* of the process */
-	uint64_t key;    /* id of the site, or the address */
-	uint64_t change; /* of the plans, that was the last one then; 0: nothing is here */
-	struct jem_plan_found found;
+	uint64_t token;    /* of the process */
+	uint64_t key;      /* id of the site, or the address */
+	uint64_t change;   /* of the plans, that was the last one then; 0: nothing is here */
+	uint32_t function; /* of a site: as its frames are paired by */
+	uint32_t flags;    /* of a site */
 	struct jem_row_places names;  /* of the site's function */
 	struct jem_row_places caller; /* of what calls from there */
+	struct jem_plan_found found;
 };
 
-#define JEM_TRACED_KNOWN_BITS 10u
+#define JEM_TRACED_KNOWN_BITS 11u
 #define JEM_TRACED_KNOWN      (1u << JEM_TRACED_KNOWN_BITS)
+
+/* Ids of sites are dense: neighbours do not meet. */
+static inline struct jem_traced_known *jem_traced_known_site(struct jem_traced_known *list,
+							     uint32_t site)
+{
+	return &list[site & (JEM_TRACED_KNOWN - 1)];
+}
+
+static inline struct jem_traced_known *jem_traced_known_caller(struct jem_traced_known *list,
+							       uint64_t address)
+{
+	return &list[address * 0x9e3779b97f4a7c15u >> (64 - JEM_TRACED_KNOWN_BITS)];
+}
 
 /* What all processes share, of the drain. */
 struct jem_traced_shared {
-	struct jem_traced_known sites[JEM_TRACED_KNOWN];   /* by a hash of the key */
-	struct jem_traced_known callers[JEM_TRACED_KNOWN]; /* by their address */
+	struct jem_traced_known sites[JEM_TRACED_KNOWN];   /* by their id */
+	struct jem_traced_known callers[JEM_TRACED_KNOWN]; /* by a hash of their address */
 	uint64_t changes; /* of any process's plan: what is known from before counts no more */
 	struct jem_rows *rows;
 	struct jem_value_decoder *values;
@@ -137,6 +152,12 @@ struct jem_traced_losses {
 };
 void jem_traced_losses(struct jem_traced *traced, struct jem_traced_losses *ret);
 
+/* The process's number; of one that never had one, what it calls itself. */
+static inline uint32_t jem_traced_pid(const struct jem_traced *traced)
+{
+	return traced->in.pid > 0 ? (uint32_t)traced->in.pid : traced->rings.header.pid;
+}
+
 /* Whether anything is held. */
 static inline bool jem_traced_holds(const struct jem_traced *traced)
 {
@@ -150,5 +171,15 @@ uint32_t jem_traced_profile_place(const struct jem_traced *traced, const struct 
 /* One record into a row: 0, or -EAGAIN: symbols have to come first. (records.c) */
 int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *thread,
 		      const struct jem_ring_entry *entry, bool may_wait);
+
+/* When a record of such ticks was made. (records.c) */
+uint64_t jem_traced_time(const struct jem_traced *traced, uint64_t ticks);
+
+/*
+ * The short way of the same, for what most records are: no values, of a site whose names and caller this
+ * batch has already, with its frame where it is expected. How many records were taken, at most `max`; the next
+ * one needs the long way, or there is none. (records_plain.c)
+ */
+uint32_t jem_traced_plain(struct jem_traced *traced, uint32_t thread, uint32_t max);
 
 #endif
