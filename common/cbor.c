@@ -198,14 +198,15 @@ static int take_simple(struct jem_cbor_reader *reader, unsigned info, struct jem
 	}
 }
 
-static int take_string(struct jem_cbor_reader *reader, struct jem_cbor_item *item,
+static int take_string(struct jem_cbor_reader *reader, struct jem_cbor_item *item, bool is_known,
 		       struct jem_err *err)
 {
 	const char *text = (const char *)reader->data + reader->pos;
 
 	if (item->number > reader->len - reader->pos)
 		return bad(reader, err, "a string beyond the end");
-	if (item->type == JEM_CBOR_TEXT && jem_utf8_prefix(text, item->number) != item->number)
+	if (item->type == JEM_CBOR_TEXT && !is_known &&
+	    jem_utf8_prefix(text, item->number) != item->number)
 		return bad(reader, err, "text that is not UTF-8");
 	item->data = reader->data + reader->pos;
 	reader->pos += item->number;
@@ -236,7 +237,8 @@ static int take_number(struct jem_cbor_reader *reader, unsigned info, uint64_t *
 	return 0;
 }
 
-int jem_cbor_next(struct jem_cbor_reader *reader, struct jem_cbor_item *ret, struct jem_err *err)
+static inline int next(struct jem_cbor_reader *reader, bool is_known, struct jem_cbor_item *ret,
+		       struct jem_err *err)
 {
 	static const enum jem_cbor_type types[] = {
 		[MAJOR_UNSIGNED] = JEM_CBOR_UNSIGNED, [MAJOR_NEGATIVE] = JEM_CBOR_NEGATIVE,
@@ -260,7 +262,7 @@ int jem_cbor_next(struct jem_cbor_reader *reader, struct jem_cbor_item *ret, str
 	if (major == MAJOR_SIMPLE)
 		status = take_simple(reader, info, &item, err);
 	else if (major == MAJOR_BYTES || major == MAJOR_TEXT)
-		status = take_string(reader, &item, err);
+		status = take_string(reader, &item, is_known, err);
 	/* Every element takes a byte at least: a count cannot make a caller allocate more. */
 	else if (major == MAJOR_ARRAY && item.number > reader->len - reader->pos)
 		status = bad(reader, err, "a list longer than the body");
@@ -270,6 +272,36 @@ int jem_cbor_next(struct jem_cbor_reader *reader, struct jem_cbor_item *ret, str
 		return status;
 	*ret = item;
 	return 0;
+}
+
+int jem_cbor_next(struct jem_cbor_reader *reader, struct jem_cbor_item *ret, struct jem_err *err)
+{
+	return next(reader, false, ret, err);
+}
+
+void jem_cbor_next_known(struct jem_cbor_reader *reader, struct jem_cbor_item *ret)
+{
+	if (next(reader, true, ret, NULL) == 0)
+		return;
+	*ret = (struct jem_cbor_item){ .type = JEM_CBOR_NULL };
+	reader->pos = reader->len;
+}
+
+void jem_cbor_skip_known(struct jem_cbor_reader *reader)
+{
+	uint64_t left = 1;
+
+	for (; left && reader->pos < reader->len; left--) {
+		struct jem_cbor_item item;
+
+		jem_cbor_next_known(reader, &item);
+		if (item.type == JEM_CBOR_LIST)
+			left += item.number;
+		else if (item.type == JEM_CBOR_MAP)
+			left += 2 * item.number;
+		else if (item.type == JEM_CBOR_TAG)
+			left++;
+	}
 }
 
 int jem_cbor_next_typed_array(struct jem_cbor_reader *reader, enum jem_cbor_array *type,

@@ -86,6 +86,13 @@ struct jem_cbor_reader {
 /* The next item, its head only for lists, maps and tags. -EBADMSG with what and where. */
 int jem_cbor_next(struct jem_cbor_reader *reader, struct jem_cbor_item *ret, struct jem_err *err);
 
+/*
+ * The same of bytes that were read before (jem_cbor_skip_json): the text is not checked again, and what is
+ * no item after all is null.
+ */
+void jem_cbor_next_known(struct jem_cbor_reader *reader, struct jem_cbor_item *ret);
+void jem_cbor_skip_known(struct jem_cbor_reader *reader);
+
 /* A typed array: its type, the first byte of its elements (not aligned) and their number. */
 int jem_cbor_next_typed_array(struct jem_cbor_reader *reader, enum jem_cbor_array *type,
 			      const uint8_t **elements, size_t *count, struct jem_err *err);

@@ -6,24 +6,70 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-void jem_cbor_real_to_json(struct jem_json *json, double value)
+/*
+ * Most reals in practice have few decimals: digits / 10^decimals, both exact, is rounded once (IEEE 754), so
+ * where it is the value those digits are read back as it. 0: not one of those.
+ */
+static size_t short_text(double value, char ret[JEM_REAL_TEXT])
 {
-	char text[32];
+	static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9 };
+	double size = fabs(value);
+	char digits[24];
+	uint64_t number = 0;
+	unsigned decimals = 0;
+	size_t at = sizeof(digits);
+	size_t len = 0;
+
+	/* Beyond, other forms are shorter, or there are more than 15 digits. */
+	if (!(size >= 1e-4 && size < 1e15))
+		return 0;
+	for (;; decimals++) {
+		if (decimals == sizeof(powers) / sizeof(*powers) || size * powers[decimals] >= 1e15)
+			return 0;
+		number = (uint64_t)(size * powers[decimals] + 0.5);
+		if ((double)number / powers[decimals] == size)
+			break;
+	}
+	for (unsigned i = 0; number || i <= decimals; i++, number /= 10) {
+		if (decimals && i == decimals)
+			digits[--at] = '.';
+		digits[--at] = (char)('0' + number % 10);
+	}
+	if (value < 0)
+		ret[len++] = '-';
+	memcpy(ret + len, digits + at, sizeof(digits) - at);
+	return len + sizeof(digits) - at;
+}
+
+size_t jem_cbor_real_text(double value, char ret[JEM_REAL_TEXT])
+{
+	size_t short_len = short_text(value, ret);
 	int len = 0;
 
+	if (short_len)
+		return short_len;
 	if (!isfinite(value)) {
-		jem_json_null(json);
-		return;
+		memcpy(ret, "null", 4);
+		return 4;
 	}
 	if (value == 0)
 		value = 0; /* JSON readers make an integer of -0 */
 	for (int digits = 15; digits <= 17; digits++) {
-		len = snprintf(text, sizeof(text), "%.*g", digits, value);
-		if (strtod(text, NULL) == value)
+		len = snprintf(ret, JEM_REAL_TEXT, "%.*g", digits, value);
+		if (strtod(ret, NULL) == value)
 			break;
 	}
-	jem_json_raw(json, text, (size_t)len);
+	return (size_t)len;
+}
+
+void jem_cbor_real_to_json(struct jem_json *json, double value)
+{
+	char text[JEM_REAL_TEXT];
+	size_t len = jem_cbor_real_text(value, text);
+
+	jem_json_raw(json, text, len);
 }
 
 /* -1 - number may need 65 bits: RFC 8949 section 3.1. */

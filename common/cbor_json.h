@@ -21,5 +21,8 @@ void jem_cbor_from_json(struct jem_buf *buf, const struct jem_json_doc *doc, uin
 
 /* A number with as many digits as it takes to read back the same double. */
 void jem_cbor_real_to_json(struct jem_json *json, double value);
+/* The same as text that is not terminated: its length. NaN and infinities are null. */
+#define JEM_REAL_TEXT 32
+size_t jem_cbor_real_text(double value, char ret[JEM_REAL_TEXT]);
 
 #endif

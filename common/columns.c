@@ -408,20 +408,27 @@ static union element element_at(const struct jem_column_view *view, uint64_t row
 	return element;
 }
 
+/* The usual types by themselves: it is called for every row of many columns. */
 uint64_t jem_column_u64(const struct jem_column_view *view, uint64_t row)
 {
-	union element element = element_at(view, row);
+	uint16_t u16;
+	uint32_t u32;
+	uint64_t u64;
 
-	if (is_real(view->type))
-		return 0;
 	switch (view->type) {
-#define ARRAY(name, type, tag)                                                                     \
-	case JEM_CBOR_##name:                                                                      \
-		return (uint64_t)element.name;
-		JEM_CBOR_ARRAYS(ARRAY)
-#undef ARRAY
+	case JEM_CBOR_U8:
+		return view->data[row];
+	case JEM_CBOR_U16:
+		memcpy(&u16, view->data + row * sizeof(u16), sizeof(u16));
+		return u16;
+	case JEM_CBOR_U32:
+		memcpy(&u32, view->data + row * sizeof(u32), sizeof(u32));
+		return u32;
+	case JEM_CBOR_U64:
+		memcpy(&u64, view->data + row * sizeof(u64), sizeof(u64));
+		return u64;
 	default:
-		return 0;
+		return (uint64_t)jem_column_i64(view, row);
 	}
 }
 

@@ -27,7 +27,6 @@ static int replay_calls(struct jem_job_model *model, int data, uint64_t keep_byt
 	struct jem_call_rows rows;
 	int status = jem_batches_open(data, JEM_KIND_call, keep_bytes, &batches);
 
-	jem_call_rows_init(&rows);
 	while (status == 0 && (status = jem_batches_next(batches, &columns, &head)) > 0) {
 		jem_call_rows_begin(&rows, columns, head);
 		jem_recent_add(&model->recent, &rows, 0);
@@ -35,7 +34,6 @@ static int replay_calls(struct jem_job_model *model, int data, uint64_t keep_byt
 		model->by_kind[JEM_KIND_call] += head->n;
 		status = 0;
 	}
-	jem_call_rows_deinit(&rows);
 	return status;
 }
 

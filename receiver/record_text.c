@@ -80,6 +80,18 @@ void jem_text_escape(struct jem_buf *buf, const char *text, size_t len)
 	jem_buf_add(buf, text + plain, len - plain);
 }
 
+void jem_text_number(struct jem_buf *buf, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	jem_buf_add(buf, digits + at, sizeof(digits) - at);
+}
+
 void jem_text_stamp(struct jem_text_style *style, struct jem_buf *buf, uint64_t t_us)
 {
 	uint64_t second = t_us / 1000000;

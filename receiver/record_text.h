@@ -33,6 +33,9 @@ void jem_record_write_text(struct jem_text_style *style, struct jem_buf *buf, en
 /* Appends text with everything that is not a visible character shown as an escape. */
 void jem_text_escape(struct jem_buf *buf, const char *text, size_t len);
 
+/* Appends digits. By hand: printf would be half of what a line costs. */
+void jem_text_number(struct jem_buf *buf, uint64_t number);
+
 /* Appends `2026-03-01 12:34:56.789`. */
 void jem_text_stamp(struct jem_text_style *style, struct jem_buf *buf, uint64_t t_us);
 

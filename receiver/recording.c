@@ -71,7 +71,6 @@ static void init_files(struct jem_recording *recording)
 	jem_parts_init(&recording->parts);
 	jem_job_log_init(&recording->log, packer);
 	jem_calls_log_init(&recording->calls, packer);
-	jem_call_rows_init(&recording->rows);
 	jem_metrics_csv_init(&recording->csv, packer);
 	jem_job_prmon_init(&recording->prmon);
 }
@@ -127,7 +126,6 @@ void jem_recording_close(struct jem_recording *recording)
 	jem_parts_deinit(&recording->parts);
 	jem_job_log_deinit(&recording->log);
 	jem_calls_log_deinit(&recording->calls);
-	jem_call_rows_deinit(&recording->rows);
 	jem_metrics_csv_deinit(&recording->csv);
 	jem_job_prmon_deinit(&recording->prmon);
 	jem_streams_deinit(&recording->streams);

@@ -76,7 +76,6 @@ int jem_calls_lines(struct jem_calls *calls)
 	jem_call_lines_init(&lines);
 	lines.is_wanted = is_wanted;
 	lines.arg = calls;
-	jem_call_rows_init(&rows);
 	jem_buf_init(&text, 0);
 	while (status == 0 && (status = jem_batches_next(batches, &columns, &head)) > 0) {
 		jem_call_rows_begin(&rows, columns, head);
@@ -88,7 +87,6 @@ int jem_calls_lines(struct jem_calls *calls)
 	if (batches)
 		calls->damaged = jem_batches_damaged(batches);
 	jem_buf_deinit(&text);
-	jem_call_rows_deinit(&rows);
 	jem_call_lines_deinit(&lines);
 	return status;
 }

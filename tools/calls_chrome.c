@@ -7,8 +7,10 @@
  * does or the next of its depth begins; an exit whose enter was lost is an X event, where its duration
  * is known. What has not returned has no end, and is shown so.
  */
+#include "common/cbor_json.h"
 #include "common/cleanup.h"
 #include "receiver/batches.h"
+#include "receiver/calls/value_text.h"
 #include "tools/calls.h"
 
 #include <errno.h>
@@ -171,44 +173,31 @@ static void put_span(struct jem_json *json, const char *key, struct jem_span spa
 	jem_json_text(json, span.at, span.len);
 }
 
-static void put_raw(struct jem_json *json, const struct jem_json_doc *doc, uint32_t token)
-{
-	const struct jem_json_token *t = &doc->tokens[token];
-	bool is_text = t->type == JEM_JSON_STRING; /* which begins behind its quote */
-
-	jem_json_raw(json, doc->text + t->start - is_text, t->end - t->start + 2u * is_text);
-}
-
 /* A list of {name, type, value} as name: value. */
-static void put_values(struct jem_json *json, const struct jem_json_doc *doc, uint32_t list)
+static void put_values(struct jem_json *json, struct jem_cbor_reader list)
 {
-	struct jem_buf name;
+	struct jem_cbor_reader value;
+	struct jem_cbor_item item;
+	uint64_t left;
 
-	if (!list || jem_json_type(doc, list) != JEM_JSON_ARRAY)
+	if (!list.data)
 		return;
-	jem_buf_init(&name, 0);
-	for (uint32_t i = jem_json_first(doc, list); i < jem_json_end(doc, list);
-	     i = jem_json_next(doc, i)) {
-		uint32_t key = jem_json_member(doc, i, "name");
-		uint32_t value = jem_json_member(doc, i, "value");
-
-		jem_buf_clear(&name);
-		if (!key || !value || jem_json_get_text(doc, key, &name) < 0 || name.failed)
-			continue;
-		jem_json_key_text(json, name.len ? name.data : "", name.len);
-		put_raw(json, doc, value);
+	jem_cbor_next_known(&list, &item);
+	left = item.number;
+	while (jem_value_next_named(&list, &left, &item, &value)) {
+		jem_json_key_text(json, (const char *)item.data, item.number);
+		(void)jem_cbor_to_json(&value, json, NULL); /* checked when the body was read */
 	}
-	jem_buf_deinit(&name);
 }
 
 static void put_about(struct jem_json *json, const struct jem_call *call)
 {
-	uint32_t value = call->result ? jem_json_member(call->doc, call->result, "value") : 0;
+	struct jem_cbor_reader value;
 
 	jem_json_key(json, "args");
 	jem_json_object_begin(json);
 	if (!call->is_exit) {
-		put_values(json, call->doc, call->args);
+		put_values(json, call->args);
 		put_span(json, "(signature)", call->signature);
 		put_span(json, "(file)", call->file);
 		if (call->line) {
@@ -216,11 +205,11 @@ static void put_about(struct jem_json *json, const struct jem_call *call)
 			jem_json_u64(json, call->line);
 		}
 	}
-	if (value) {
+	if (call->result.data && jem_value_member(call->result, "value", &value)) {
 		jem_json_key(json, "(return)");
-		put_raw(json, call->doc, value);
+		(void)jem_cbor_to_json(&value, json, NULL);
 	}
-	put_values(json, call->doc, call->locals);
+	put_values(json, call->locals);
 	put_span(json, "(note)", call->note);
 	jem_json_object_end(json);
 }
@@ -314,7 +303,7 @@ static int add_batch(struct writing *writing, const struct jem_head *head,
 		struct thread *thread;
 		struct jem_call call;
 
-		jem_call_rows_at(rows, row, true, &call);
+		jem_call_rows_at(rows, row, &call);
 		if (call.t_us < calls->selection.since_us || !call.function.at ||
 		    !jem_calls_wants(calls, call.function.at, call.function.len))
 			continue;
@@ -336,7 +325,6 @@ static int write_all(struct writing *writing)
 	struct jem_call_rows rows;
 	int status = jem_batches_open(writing->calls->recorded.data, JEM_KIND_call, 0, &batches);
 
-	jem_call_rows_init(&rows);
 	jem_buf_add_str(&writing->buf, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
 	while (status == 0 && (status = jem_batches_next(batches, &columns, &head)) > 0) {
 		jem_call_rows_begin(&rows, columns, head);
@@ -344,7 +332,6 @@ static int write_all(struct writing *writing)
 	}
 	if (batches)
 		writing->calls->damaged += jem_batches_damaged(batches);
-	jem_call_rows_deinit(&rows);
 	if (status < 0)
 		return status;
 	jem_buf_add_str(&writing->buf, "\n]}\n");

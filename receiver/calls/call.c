@@ -3,19 +3,6 @@
 
 #include "common/cbor_json.h"
 
-void jem_call_rows_init(struct jem_call_rows *rows)
-{
-	*rows = (struct jem_call_rows){ 0 };
-	jem_buf_init(&rows->text, 0);
-	jem_json_doc_init(&rows->doc);
-}
-
-void jem_call_rows_deinit(struct jem_call_rows *rows)
-{
-	jem_buf_deinit(&rows->text);
-	jem_json_doc_deinit(&rows->doc);
-}
-
 void jem_call_rows_begin(struct jem_call_rows *rows, const struct jem_columns *columns,
 			 const struct jem_head *head)
 {
@@ -65,7 +52,10 @@ static bool get_item(const struct jem_call_rows *rows, const struct jem_column_v
 {
 	struct jem_cbor_reader reader;
 
-	return at_item(rows, view, row, &reader) && jem_cbor_next(&reader, ret, NULL) == 0;
+	if (!at_item(rows, view, row, &reader))
+		return false;
+	jem_cbor_next_known(&reader, ret);
+	return true;
 }
 
 static struct jem_span span_of(const struct jem_cbor_item *item)
@@ -112,19 +102,19 @@ static void read_caller(const struct jem_call_rows *rows, uint64_t row, struct j
 	struct jem_cbor_item item;
 	uint64_t pairs;
 
-	if (!at_item(rows, rows->at.caller, row, &reader) ||
-	    jem_cbor_next(&reader, &item, NULL) < 0 || item.type != JEM_CBOR_MAP)
+	if (!at_item(rows, rows->at.caller, row, &reader))
 		return;
-	for (pairs = item.number; pairs > 0; pairs--) {
+	jem_cbor_next_known(&reader, &item);
+	pairs = item.type == JEM_CBOR_MAP ? item.number : 0;
+	for (; pairs > 0; pairs--) {
 		struct jem_cbor_reader value;
 		struct jem_span name;
 
-		if (jem_cbor_next(&reader, &item, NULL) < 0)
-			return;
+		jem_cbor_next_known(&reader, &item);
 		name = span_of(&item);
 		value = reader;
-		if (jem_cbor_next(&value, &item, NULL) < 0 || jem_cbor_skip_json(&reader, NULL) < 0)
-			return;
+		jem_cbor_next_known(&value, &item);
+		jem_cbor_skip_known(&reader);
 		if (name.len == 8 && !memcmp(name.at, "function", 8))
 			ret->caller = span_of(&item);
 		else if (name.len == 4 && !memcmp(name.at, "file", 4))
@@ -135,50 +125,20 @@ static void read_caller(const struct jem_call_rows *rows, uint64_t row, struct j
 	}
 }
 
-/* Adds the values of a column as a member, unless they are null. */
-static void add_values(struct jem_call_rows *rows, const struct jem_column_view *view, uint64_t row,
-		       const char *name, struct jem_json *json)
+/* Before the values of a row, a list or a map; data NULL: it has none. */
+static struct jem_cbor_reader get_values(const struct jem_call_rows *rows,
+					 const struct jem_column_view *view, uint64_t row,
+					 enum jem_cbor_type type)
 {
 	struct jem_cbor_reader reader;
 	struct jem_cbor_reader ahead;
 	struct jem_cbor_item item;
 
 	if (!at_item(rows, view, row, &reader))
-		return;
+		return (struct jem_cbor_reader){ 0 };
 	ahead = reader;
-	if (jem_cbor_next(&ahead, &item, NULL) < 0 ||
-	    (item.type != JEM_CBOR_LIST && item.type != JEM_CBOR_MAP))
-		return;
-	if (!rows->text.len)
-		jem_json_object_begin(json);
-	jem_json_key(json, name);
-	(void)jem_cbor_to_json(&reader, json, NULL); /* checked when the body was read */
-}
-
-static void set_values(const struct jem_json_doc *doc, uint32_t record, struct jem_call *ret)
-{
-	ret->doc = doc;
-	ret->args = jem_json_member(doc, record, "args");
-	ret->caller_locals = jem_json_member(doc, record, "caller_locals");
-	ret->locals = jem_json_member(doc, record, "locals");
-	ret->result = jem_json_member(doc, record, "return");
-}
-
-static void read_values(struct jem_call_rows *rows, uint64_t row, struct jem_call *ret)
-{
-	struct jem_json json = jem_json_to(&rows->text);
-
-	jem_buf_clear(&rows->text);
-	add_values(rows, rows->at.args, row, "args", &json);
-	add_values(rows, rows->at.caller_locals, row, "caller_locals", &json);
-	add_values(rows, rows->at.locals, row, "locals", &json);
-	add_values(rows, rows->at.result, row, "return", &json);
-	if (!rows->text.len)
-		return;
-	jem_json_object_end(&json);
-	if (!rows->text.failed &&
-	    jem_json_read(&rows->doc, rows->text.data, rows->text.len, NULL) == 0)
-		set_values(&rows->doc, 0, ret);
+	jem_cbor_next_known(&ahead, &item);
+	return item.type == type ? reader : (struct jem_cbor_reader){ 0 };
 }
 
 static bool is_exit(struct jem_span event)
@@ -186,8 +146,7 @@ static bool is_exit(struct jem_span event)
 	return event.len == 4 && !memcmp(event.at, "exit", 4);
 }
 
-void jem_call_rows_at(struct jem_call_rows *rows, uint64_t row, bool has_values,
-		      struct jem_call *ret)
+void jem_call_rows_at(const struct jem_call_rows *rows, uint64_t row, struct jem_call *ret)
 {
 	const struct jem_call_columns *at = &rows->at;
 	uint64_t dt_ns = at->dt_ns ? jem_column_u64(at->dt_ns, row) : 0;
@@ -207,8 +166,10 @@ void jem_call_rows_at(struct jem_call_rows *rows, uint64_t row, bool has_values,
 	};
 	ret->has_duration = get_u64(rows, at->duration_ns, row, &ret->duration_ns);
 	read_caller(rows, row, ret);
-	if (has_values)
-		read_values(rows, row, ret);
+	ret->args = get_values(rows, at->args, row, JEM_CBOR_LIST);
+	ret->caller_locals = get_values(rows, at->caller_locals, row, JEM_CBOR_LIST);
+	ret->locals = get_values(rows, at->locals, row, JEM_CBOR_LIST);
+	ret->result = get_values(rows, at->result, row, JEM_CBOR_MAP);
 }
 
 /* JSON */
@@ -239,6 +200,20 @@ static uint64_t json_number(const struct jem_json_doc *doc, uint32_t object, con
 	return number;
 }
 
+/* A member as CBOR in `scratch`, which has the room. */
+static struct jem_cbor_reader json_values(const struct jem_json_doc *doc, uint32_t record,
+					  const char *name, enum jem_json_type type,
+					  struct jem_buf *scratch)
+{
+	uint32_t token = jem_json_member(doc, record, name);
+	size_t from = scratch->len;
+
+	if (!token || jem_json_type(doc, token) != type)
+		return (struct jem_cbor_reader){ 0 };
+	jem_cbor_from_json(scratch, doc, token);
+	return (struct jem_cbor_reader){ (const uint8_t *)scratch->data, scratch->len, from };
+}
+
 bool jem_call_read_json(const struct jem_json_doc *doc, uint32_t record, struct jem_buf *scratch,
 			struct jem_call *ret)
 {
@@ -246,9 +221,9 @@ bool jem_call_read_json(const struct jem_json_doc *doc, uint32_t record, struct 
 	uint32_t caller = jem_json_member(doc, record, "caller");
 	uint32_t duration = jem_json_member(doc, record, "duration_ns");
 
-	/* Room for all at once: what was given out must not move. */
+	/* Room for all at once: what was given out must not move. CBOR takes 9 bytes for 0.1 at worst. */
 	jem_buf_clear(scratch);
-	if (jem_buf_reserve(scratch, whole->end - whole->start) < 0)
+	if (jem_buf_reserve(scratch, 4 * (whole->end - whole->start) + 16) < 0)
 		return false;
 #define TEXT(object, name) json_text(doc, jem_json_member(doc, object, name), scratch)
 	*ret = (struct jem_call){
@@ -269,6 +244,9 @@ bool jem_call_read_json(const struct jem_json_doc *doc, uint32_t record, struct 
 	}
 #undef TEXT
 	ret->has_duration = duration && jem_json_get_u64(doc, duration, &ret->duration_ns) == 0;
-	set_values(doc, record, ret);
-	return true;
+	ret->args = json_values(doc, record, "args", JEM_JSON_ARRAY, scratch);
+	ret->caller_locals = json_values(doc, record, "caller_locals", JEM_JSON_ARRAY, scratch);
+	ret->locals = json_values(doc, record, "locals", JEM_JSON_ARRAY, scratch);
+	ret->result = json_values(doc, record, "return", JEM_JSON_OBJECT, scratch);
+	return !scratch->failed;
 }

@@ -36,11 +36,11 @@ struct jem_call {
 	struct jem_span caller_file;
 	uint32_t caller_line;
 	struct jem_span note;
-	const struct jem_json_doc *doc; /* of the values, whose tokens are 0 where there are none */
-	uint32_t args;
-	uint32_t caller_locals;
-	uint32_t locals;
-	uint32_t result; /* the object {type, value} */
+	/* Readers before the values, which were checked; data NULL where there are none. */
+	struct jem_cbor_reader args;
+	struct jem_cbor_reader caller_locals;
+	struct jem_cbor_reader locals;
+	struct jem_cbor_reader result; /* the object {type, value} */
 };
 
 /* Of the columns of a batch; NULL: it has no such one. All borrowed from the columns. */
@@ -54,24 +54,18 @@ struct jem_call_rows {
 	struct jem_call_columns at;
 	uint64_t t0_us;
 	uint64_t mono_ns;
-	struct jem_buf text; /* of the values, as JSON */
-	struct jem_json_doc doc;
 };
-
-void jem_call_rows_init(struct jem_call_rows *rows);
-void jem_call_rows_deinit(struct jem_call_rows *rows);
 
 /* Goes over to a batch that jem_columns_decode has taken; both are lent until the next one. */
 void jem_call_rows_begin(struct jem_call_rows *rows, const struct jem_columns *columns,
 			 const struct jem_head *head);
 
-/* The call of a row; its values only where they are asked for: they cost most. */
-void jem_call_rows_at(struct jem_call_rows *rows, uint64_t row, bool has_values,
-		      struct jem_call *ret);
+/* The call of a row. */
+void jem_call_rows_at(const struct jem_call_rows *rows, uint64_t row, struct jem_call *ret);
 
 /*
  * The call of a JSON object, whose times are the caller's to set. Texts with escapes are resolved in
- * `scratch`, which lives as long as the call. False: no memory.
+ * `scratch`, where its values are too; it lives as long as the call. False: no memory.
  */
 bool jem_call_read_json(const struct jem_json_doc *doc, uint32_t record, struct jem_buf *scratch,
 			struct jem_call *ret);

@@ -219,7 +219,7 @@ void jem_call_lines_add(struct jem_call_lines *lines, const struct jem_head *hea
 	for (uint64_t row = skip; row < n; row++) {
 		struct jem_call call;
 
-		jem_call_rows_at(rows, row, true, &call);
+		jem_call_rows_at(rows, row, &call);
 		if (lines->is_wanted && !lines->is_wanted(lines->arg, &call))
 			continue;
 		lines->calls++;

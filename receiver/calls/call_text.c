@@ -7,19 +7,6 @@
 
 #include <inttypes.h>
 
-/* Numbers are written by hand: printf would be half of what a line costs. */
-static void put_number(struct jem_buf *buf, uint64_t number)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	jem_buf_add(buf, digits + at, sizeof(digits) - at);
-}
-
 static void put_span(struct jem_buf *buf, struct jem_span span, size_t max)
 {
 	size_t len = span.len > max ? jem_utf8_cut(span.at, span.len, max) : span.len;
@@ -38,7 +25,7 @@ static void put_file(struct jem_buf *buf, struct jem_span file, uint32_t line)
 	put_span(buf, file, JEM_CALL_NAME);
 	if (line) {
 		jem_buf_add_char(buf, ':');
-		put_number(buf, line);
+		jem_text_number(buf, line);
 	}
 }
 
@@ -49,14 +36,14 @@ void jem_call_write_place(struct jem_buf *buf, const struct jem_call *call)
 	unsigned levels = call->depth < JEM_CALL_INDENT ? call->depth : JEM_CALL_INDENT;
 
 	_Static_assert(sizeof(spaces) > 2 * JEM_CALL_INDENT, "room for the deepest");
-	put_number(buf, (uint64_t)call->pid);
+	jem_text_number(buf, (uint64_t)call->pid);
 	jem_buf_add_char(buf, '/');
-	put_number(buf, (uint64_t)call->tid);
+	jem_text_number(buf, (uint64_t)call->tid);
 	jem_buf_add(buf, "  ", 2);
 	jem_buf_add(buf, spaces, 2 * levels);
 	if (call->depth > JEM_CALL_INDENT) {
 		jem_buf_add_char(buf, '(');
-		put_number(buf, call->depth);
+		jem_text_number(buf, call->depth);
 		jem_buf_add(buf, ") ", 2);
 	}
 }
@@ -75,8 +62,8 @@ void jem_call_write_function(struct jem_buf *buf, const struct jem_call *call)
 	if (call->is_exit)
 		return;
 	jem_buf_add_char(buf, '(');
-	if (call->args)
-		jem_value_text_list(buf, call->doc, call->args, JEM_CALL_VALUES);
+	if (call->args.data)
+		jem_value_text_list(buf, call->args, JEM_CALL_VALUES);
 	jem_buf_add_char(buf, ')');
 	if (call->file.len) {
 		jem_buf_add(buf, "  ", 2);
@@ -104,35 +91,39 @@ void jem_call_write_duration(struct jem_buf *buf, uint64_t ns)
 		i++;
 	whole = ns / units[i].ns;
 	thousandths = ns % units[i].ns * 1000 / units[i].ns;
-	put_number(buf, whole);
+	jem_text_number(buf, whole);
 	if (units[i].ns > 1 && whole < 100) {
 		jem_buf_add_char(buf, '.');
 		digits = whole < 10 ? thousandths / 10 : thousandths / 100;
 		if (whole < 10 && digits < 10)
 			jem_buf_add_char(buf, '0');
-		put_number(buf, digits);
+		jem_text_number(buf, digits);
 	}
 	jem_buf_add_str(buf, units[i].unit);
 }
 
 void jem_call_write_result(struct jem_buf *buf, const struct jem_call *call)
 {
-	uint32_t value = call->result ? jem_json_member(call->doc, call->result, "value") : 0;
+	struct jem_cbor_reader value;
+	size_t before;
 
 	if (call->has_duration) {
 		jem_buf_add(buf, "  ", 2);
 		jem_call_write_duration(buf, call->duration_ns);
 	}
-	if (value) {
+	if (call->result.data && jem_value_member(call->result, "value", &value)) {
 		jem_buf_add(buf, "  return ", 9);
-		jem_value_text_write(buf, call->doc, value, JEM_CALL_VALUES);
+		jem_value_text_write(buf, value, JEM_CALL_VALUES);
 	}
-	if (call->locals && jem_json_type(call->doc, call->locals) == JEM_JSON_ARRAY &&
-	    jem_json_first(call->doc, call->locals) < jem_json_end(call->doc, call->locals)) {
-		jem_buf_add(buf, "  [", 3);
-		jem_value_text_list(buf, call->doc, call->locals, JEM_CALL_VALUES);
+	if (!call->locals.data)
+		return;
+	before = buf->len;
+	jem_buf_add(buf, "  [", 3);
+	jem_value_text_list(buf, call->locals, JEM_CALL_VALUES);
+	if (buf->len > before + 3)
 		jem_buf_add_char(buf, ']');
-	}
+	else if (!buf->failed)
+		buf->len = before; /* there are none */
 }
 
 void jem_call_cut(struct jem_buf *buf, size_t start)

@@ -241,7 +241,7 @@ int jem_recent_add(struct jem_recent *recent, struct jem_call_rows *rows, uint64
 		bool is_last = n - row <= JEM_RECENT_LINES;
 		struct jem_call call;
 
-		jem_call_rows_at(rows, row, is_last, &call);
+		jem_call_rows_at(rows, row, &call);
 		recent->records++;
 		if (!thread || thread->tid != call.tid || thread->pid != call.pid)
 			thread = find_thread(recent, call.pid, call.tid);

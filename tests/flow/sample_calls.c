@@ -159,7 +159,6 @@ static void feed_batch(struct jem_job_model *model, const char *records, uint64_
 
 	jem_buf_init(&body, 0);
 	jem_columns_init(&columns);
-	jem_call_rows_init(&rows);
 	call_batch_encode(&head, records, &body);
 	if (jem_columns_decode(&columns, body.data, body.len, &head, &err) < 0) {
 		fprintf(stderr, "sample_calls: %s\n", err.text);
@@ -167,7 +166,6 @@ static void feed_batch(struct jem_job_model *model, const char *records, uint64_
 	}
 	jem_call_rows_begin(&rows, &columns, &head);
 	jem_recent_add(&model->recent, &rows, 0);
-	jem_call_rows_deinit(&rows);
 	jem_columns_deinit(&columns);
 	jem_buf_deinit(&body);
 }

@@ -73,7 +73,6 @@ static void take_batch(const struct jem_columns *columns, const struct jem_head 
 	struct jem_recent recent;
 	struct jem_buf text;
 
-	jem_call_rows_init(&rows);
 	jem_call_lines_init(&lines);
 	jem_recent_init(&recent);
 	jem_buf_init(&text, 0);
@@ -88,7 +87,6 @@ static void take_batch(const struct jem_columns *columns, const struct jem_head 
 	jem_buf_deinit(&text);
 	jem_recent_deinit(&recent);
 	jem_call_lines_deinit(&lines);
-	jem_call_rows_deinit(&rows);
 }
 
 /* Children together are never wider than what is above them, whatever the numbers. */
