@@ -74,6 +74,7 @@ libreceiver_a_SOURCES = \
 	%D%/pack_work.c %D%/packer.c %D%/packer.h \
 	%D%/parts.c %D%/parts.h \
 	%D%/receiver.c %D%/receiver.h \
+	%D%/calls_behind.c \
 	%D%/recording.c %D%/recording.h %D%/recording_internal.h \
 	%D%/recording_write.c \
 	%D%/recover.c \

@@ -14,10 +14,11 @@
 enum {
 	BUCKETS = 1024, /* a power of two */
 	TICK_MS = 1000,
-	SILENT_MS = 600000,   /* a recording is closed after ten silent minutes */
-	INDEX_COST = 500,     /* as for drawings: 0.2 % of a core at most */
-	REFUSED_KEPT = 64,    /* jobs whose folder cannot be had, remembered for a second */
-	REFUSAL_LOG_MS = 5000 /* warnings about bad batches are told this seldom */
+	SILENT_MS = 600000,    /* a recording is closed after ten silent minutes */
+	INDEX_COST = 500,      /* as for drawings: 0.2 % of a core at most */
+	REFUSED_KEPT = 64,     /* jobs whose folder cannot be had, remembered for a second */
+	REFUSAL_LOG_MS = 5000, /* warnings about bad batches are told this seldom */
+	CATCH_UP_NS = 2000000  /* in a pass of the loop: what comes in goes first */
 };
 
 struct refused {
@@ -190,11 +191,26 @@ static void write_dirty(struct jem_receiver *receiver)
 {
 	uint64_t now = now_ms();
 
-	uv_check_stop(&receiver->check);
-	uv_idle_stop(&receiver->idle);
 	while (receiver->dirty_count)
 		jem_recording_write(receiver->dirty[--receiver->dirty_count], now);
 	suspend_oldest(receiver);
+	if (receiver->common.behind)
+		return; /* passes go on */
+	uv_check_stop(&receiver->check);
+	uv_idle_stop(&receiver->idle);
+}
+
+/* What was put off, a little of it in each pass. False: none of it can be done now. */
+static bool catch_up(struct jem_receiver *receiver)
+{
+	uint64_t until_ns = jem_now_ns() + CATCH_UP_NS;
+	bool has_moved = false;
+
+	for (struct jem_recording *recording = receiver->newest;
+	     recording && receiver->common.behind && jem_now_ns() < until_ns;
+	     recording = recording->older)
+		has_moved |= jem_recording_catch_up(recording, until_ns);
+	return has_moved;
 }
 
 static void end_recording(struct jem_receiver *receiver, struct jem_recording *recording,
@@ -273,11 +289,21 @@ static void on_pass_end(uv_check_t *check)
 	struct jem_receiver *receiver = check->data;
 
 	write_dirty(receiver);
+	if (receiver->common.behind && !catch_up(receiver)) {
+		uv_check_stop(&receiver->check); /* the next tick tries again */
+		uv_idle_stop(&receiver->idle);
+	}
 }
 
 static void on_idle(uv_idle_t *idle)
 {
 	(void)idle; /* it only keeps the loop from sleeping */
+}
+
+static void keep_awake(struct jem_receiver *receiver)
+{
+	uv_check_start(&receiver->check, on_pass_end);
+	uv_idle_start(&receiver->idle, on_idle);
 }
 
 static void note_dirty(struct jem_receiver *receiver, struct jem_recording *recording)
@@ -286,10 +312,8 @@ static void note_dirty(struct jem_receiver *receiver, struct jem_recording *reco
 		return;
 	if (receiver->dirty_count == sizeof(receiver->dirty) / sizeof(*receiver->dirty))
 		write_dirty(receiver);
-	if (!receiver->dirty_count) {
-		uv_check_start(&receiver->check, on_pass_end);
-		uv_idle_start(&receiver->idle, on_idle);
-	}
+	if (!receiver->dirty_count)
+		keep_awake(receiver);
 	receiver->dirty[receiver->dirty_count++] = recording;
 }
 
@@ -377,6 +401,8 @@ static void on_tick(uv_timer_t *timer)
 
 	release_waiting(receiver);
 	write_dirty(receiver);
+	if (receiver->common.behind)
+		keep_awake(receiver);
 	for (struct jem_recording *recording = receiver->newest; recording;
 	     recording = recording->older) {
 		jem_recording_tick(recording, now);
@@ -411,7 +437,10 @@ size_t jem_receiver_finish(struct jem_receiver *receiver, uint64_t deadline_ns)
 
 struct jem_receiver_stats jem_receiver_stats(const struct jem_receiver *receiver)
 {
-	return receiver->common.stats;
+	struct jem_receiver_stats stats = receiver->common.stats;
+
+	stats.behind = receiver->common.behind;
+	return stats;
 }
 
 /* Life */

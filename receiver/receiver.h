@@ -58,6 +58,7 @@ struct jem_receiver_stats {
 	uint64_t held;       /* not settled yet */
 	uint64_t records;    /* in the files */
 	uint64_t recordings; /* in memory */
+	uint64_t behind;     /* of them, whose calls.log and page lack calls that are in data/ */
 };
 
 /* 0, or a negative errno with the reason: the folder cannot be made, or another receiver has it. */

@@ -47,6 +47,7 @@ void jem_recording_suspend(struct jem_recording *recording)
 {
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
 		jem_data_file_suspend(&recording->files[kind]);
+	jem_recording_suspend_behind(recording);
 	jem_data_file_suspend(&recording->parts.file);
 	jem_data_file_suspend(&recording->log.file);
 	jem_data_file_suspend(&recording->calls.file);
@@ -71,6 +72,7 @@ static void init_files(struct jem_recording *recording)
 	jem_parts_init(&recording->parts);
 	jem_job_log_init(&recording->log, packer);
 	jem_calls_log_init(&recording->calls, packer);
+	jem_columns_init(&recording->behind.columns);
 	jem_metrics_csv_init(&recording->csv, packer);
 	jem_job_prmon_init(&recording->prmon);
 }
@@ -123,6 +125,7 @@ void jem_recording_close(struct jem_recording *recording)
 		jem_data_file_deinit(&recording->files[kind]);
 	}
 	release_all(recording, &recording->noted);
+	jem_recording_end_behind(recording);
 	jem_parts_deinit(&recording->parts);
 	jem_job_log_deinit(&recording->log);
 	jem_calls_log_deinit(&recording->calls);
@@ -293,7 +296,7 @@ static uint64_t take_columns(struct jem_recording *recording, struct jem_stream 
 	struct jem_buf *pending = &recording->files[head->kind].pending;
 
 	stream->records += head->n;
-	if (head->kind == JEM_KIND_call)
+	if (head->kind == JEM_KIND_call && !jem_recording_put_off(recording, head->n))
 		jem_recording_derive_calls(recording, head, received->columns, skip);
 	if (!head->n || !(recording->common->files & JEM_FILE_DATA))
 		return 0;

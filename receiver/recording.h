@@ -3,7 +3,8 @@
  * recording: one job's folder and all that goes into it (DESIGN section 7).
  *
  * Flow:      batch -> dedupe -> lines, parts, job.log, rows, model -> write -> checkpoint -> settle
- *            (columns are stored as they came; calls become lines of calls.log and the model's)
+ *            (columns are stored as they came; calls become lines of calls.log and the model's, at once or,
+ *            when many come, from data/ as soon as there is time)
  * Thread:    loop thread
  * Ownership: owns its files, streams and model; `common` is borrowed and outlives it
  * Bounds:    JEM_STREAMS_MAX streams; the folder's size, see budget.c
@@ -58,6 +59,7 @@ struct jem_recording_common {
 	struct jem_index *index;   /* borrowed; NULL: there is none */
 	struct jem_receiver_stats stats;
 	size_t open;          /* recordings with descriptors */
+	size_t behind;        /* recordings that have to catch up with their calls */
 	uint64_t folders;     /* of jobs under `out` */
 	uint64_t folders_max; /* no more are made */
 	/* Called for every ticket, never from within jem_recording_accept. */
@@ -85,6 +87,20 @@ struct jem_history {
 	struct jem_data_place at[JEM_KIND_COUNT];
 };
 
+/*
+ * Calls that are stored and settled, but not yet in calls.log and the model: from a place in data/ on. The
+ * checkpoint tells that place, so that nothing is lacking, or there twice, after a crash.
+ */
+struct jem_calls_behind {
+	bool is_behind;
+	bool is_pending; /* the first of them waits to be written, `pending_at` bytes into what does */
+	size_t pending_at;
+	struct jem_data_place at;
+	struct jem_frames *frames; /* owned; NULL: to be opened at that place */
+	struct jem_columns columns;
+	uint64_t direct_rows; /* taken without being put off, since the last write */
+};
+
 struct jem_recording {
 	struct jem_recording_common *common; /* borrowed, outlives us */
 	struct jem_identity identity;
@@ -99,6 +115,7 @@ struct jem_recording {
 	struct jem_job_log log;
 	struct jem_calls_log calls;
 	struct jem_call_rows rows; /* of the batch of calls that is being taken */
+	struct jem_calls_behind behind;
 	struct jem_metrics_csv csv;
 	struct jem_job_prmon prmon;  /* of the node `node` */
 	struct jem_job_model *model; /* owned */
@@ -152,6 +169,12 @@ size_t jem_recording_pending(const struct jem_recording *recording);
 
 /* Writes and settles what waits. A failure releases it. */
 int jem_recording_write(struct jem_recording *recording, uint64_t now_ms);
+
+/*
+ * Makes lines and views of calls that were put off, until the time has come (0: of all of them), after a write.
+ * common->behind counts the recordings that have some. False: nothing can be done now. (calls_behind.c)
+ */
+bool jem_recording_catch_up(struct jem_recording *recording, uint64_t until_ns);
 
 /* Once a second: job.log, streams.json, the bound on the folder. */
 void jem_recording_tick(struct jem_recording *recording, uint64_t now_ms);

@@ -47,6 +47,19 @@ void jem_recording_derive(struct jem_recording *recording, const struct jem_stre
 void jem_recording_derive_calls(struct jem_recording *recording, const struct jem_head *head,
 				const struct jem_columns *columns, uint64_t skip);
 
+/* Whether these rows of calls are to be derived later, from data/; all that come next then, too. (calls_behind.c) */
+bool jem_recording_put_off(struct jem_recording *recording, uint64_t rows);
+
+/* `len` pending bytes of calls have been written, or thrown away. */
+void jem_recording_calls_written(struct jem_recording *recording, size_t len, bool is_written);
+
+/* Where the calls begin in data/ that are not derived. */
+struct jem_data_place jem_recording_calls_from(const struct jem_recording *recording);
+
+/* Gives up its descriptor; all of it. */
+void jem_recording_suspend_behind(struct jem_recording *recording);
+void jem_recording_end_behind(struct jem_recording *recording);
+
 /* The same for prmon's files alone. */
 void jem_recording_derive_prmon(struct jem_recording *recording, enum jem_kind kind,
 				const char *node, uint64_t t_us, const struct jem_json_doc *doc,

@@ -159,10 +159,13 @@ static uint32_t write_kinds(struct jem_recording *recording, int status, uint64_
 
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
 		struct jem_data_file *file = &recording->files[kind];
+		size_t len = file->pending.len;
 		int result = status;
 
 		if (result == 0)
 			result = jem_data_file_write(file, recording->data);
+		if (kind == JEM_KIND_call)
+			jem_recording_calls_written(recording, len, result == 0);
 		if (result < 0) {
 			failed |= 1u << kind;
 			note_failure(recording, result, now_ms);
@@ -333,7 +336,11 @@ static void fill_checkpoint(struct jem_recording *recording, struct jem_checkpoi
 			ret->from[kind] = from->at[kind];
 		if (recording->parts.file.size && is_before(parts, &ret->from[kind]))
 			ret->from[kind] = *parts;
+		/* What is derived from columns is not read for job.log's sake. */
+		if (jem_kinds[kind].encoding == JEM_ENCODING_CBOR)
+			ret->from[kind] = ret->at[kind];
 	}
+	ret->from[JEM_KIND_call] = jem_recording_calls_from(recording);
 }
 
 /* What is older than anything a publisher may still have unsettled comes no more. */
@@ -425,6 +432,7 @@ void jem_recording_tick(struct jem_recording *recording, uint64_t now_ms)
 void jem_recording_finish(struct jem_recording *recording, uint64_t now_ms)
 {
 	jem_recording_write(recording, now_ms);
+	jem_recording_catch_up(recording, 0);
 	if (recording->folder < 0)
 		return;
 	recording->is_changed |= recording->log.count > 0;

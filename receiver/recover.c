@@ -163,12 +163,17 @@ static int derive_calls(struct recovery *recovery, const struct jem_head *head)
 	return jem_calls_log_write(&recording->calls, recording->folder);
 }
 
-/* Reads what streams.json does not know of a segment of columns. */
+/*
+ * Reads a segment of columns from `from` on, where calls begin that calls.log has not; what streams.json does not
+ * know of begins at `at`.
+ */
 static int read_batches(struct recovery *recovery, enum jem_kind kind, uint32_t segment)
 {
 	struct jem_recording *recording = recovery->recording;
 	struct jem_data_file *file = &recording->files[kind];
+	const struct jem_data_place *from = &recovery->checkpoint.from[kind];
 	const struct jem_data_place *at = &recovery->checkpoint.at[kind];
+	uint64_t offset = segment == from->segment ? from->bytes : 0;
 	auto_frames struct jem_frames *frames = NULL;
 	struct jem_head head;
 	char name[64];
@@ -177,17 +182,22 @@ static int read_batches(struct recovery *recovery, enum jem_kind kind, uint32_t 
 	int status;
 
 	jem_data_file_name(file, recording->data, segment, name);
-	if (!*name || segment < at->segment)
+	if (!*name)
 		return 0;
-	status = jem_frames_open(recording->data, name, segment == at->segment ? at->bytes : 0,
-				 &frames);
+	status = jem_frames_open(recording->data, name, offset, &frames);
 	while (status == 0 && (status = jem_frames_next(frames, &body, &len)) > 0) {
+		bool is_found =
+			segment > at->segment || (segment == at->segment && offset >= at->bytes);
+		bool is_ours;
+
+		offset = jem_frames_offset(frames);
 		status = jem_columns_decode(&recovery->columns, body, len, &head, NULL);
-		if (status == 0 && head.kind == kind)
+		is_ours = status == 0 && head.kind == kind;
+		if (is_ours && is_found)
 			take_batch(recovery, &head);
-		else if (status != -ENOMEM)
+		else if (!is_ours && status != -ENOMEM)
 			recovery->damaged++;
-		if (status == 0 && head.kind == kind && kind == JEM_KIND_call)
+		if (is_ours && kind == JEM_KIND_call)
 			status = derive_calls(recovery, &head);
 		status = status == -EBADMSG ? 0 : status;
 	}

@@ -19,7 +19,7 @@ enum {
 
 struct jem_checkpoint {
 	struct jem_data_place at[JEM_KIND_COUNT];   /* lines before are in the account */
-	struct jem_data_place from[JEM_KIND_COUNT]; /* lines before are in job.log */
+	struct jem_data_place from[JEM_KIND_COUNT]; /* those before are in job.log, or calls.log */
 	struct jem_data_place job_log;              /* job.log was written up to here */
 	uint64_t job_log_us;                        /* and up to this time of records */
 	struct jem_data_place metrics_csv;          /* as job_log */

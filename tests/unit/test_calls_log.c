@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct feeder feeder;
@@ -221,6 +222,156 @@ CASE(has_no_lines_of_batches_that_were_not_written)
 	feeder_deinit(&feeder);
 }
 
+/* --- many at once ----------------------------------------------------------------------------- */
+
+enum {
+	MANY_BATCHES = 30,
+	MANY_ROWS = 1000
+};
+
+/* Calls, one after the other, each with its number for a name; without a pass of the loop. */
+static uint64_t send_many(unsigned from, unsigned to)
+{
+	uint64_t ticket = 0;
+
+	for (unsigned seq = from; seq < to; seq++) {
+		struct jem_buf records;
+
+		jem_buf_init(&records, 0);
+		for (unsigned i = 0; i < MANY_ROWS; i++)
+			jem_buf_printf(&records,
+				       "%s{\"dt_ns\":%u,\"pid\":1,\"tid\":1,\"event\":\"enter\","
+				       "\"depth\":0,\"function\":\"n%u\"}",
+				       i ? "," : "[", i, seq * MANY_ROWS + i);
+		jem_buf_add_char(&records, ']');
+		ticket = send_calls(seq, (uint64_t)seq * MANY_ROWS, jem_buf_cstr(&records));
+		jem_buf_deinit(&records);
+	}
+	return ticket;
+}
+
+/* calls.log has each of the first `count` calls once, in order. */
+static void check_many(unsigned count)
+{
+	char *text = feeder_read(&feeder, "calls.log");
+	const char *at = text;
+	unsigned lines = 0;
+
+	CHECK(text);
+	for (; (at = strchr(at, 'n')); lines++) {
+		CHECK_EQ(strtoul(at + 1, NULL, 10), lines);
+		at = strchr(at, '\n') + 1;
+	}
+	CHECK_EQ(lines, count);
+	free(text);
+}
+
+static uint64_t behind(void)
+{
+	return jem_receiver_stats(feeder.receiver).behind;
+}
+
+CASE(puts_lines_off_where_many_come_at_once)
+{
+	uint64_t ticket;
+	int passes = 0;
+
+	begin();
+	ticket = send_many(0, MANY_BATCHES);
+	jem_receiver_flush(feeder.receiver);
+	CHECK_EQ(feeder.outcomes[ticket], JEM_OUTCOME_ACCEPTED);
+	CHECK_EQ(behind(), 1);
+	/* What comes meanwhile has its turn after them. */
+	send_many(MANY_BATCHES, MANY_BATCHES + 1);
+	while (behind() && passes++ < 10000)
+		feeder_pass(&feeder);
+	CHECK_EQ(behind(), 0);
+	ticket = send_many(MANY_BATCHES + 1, MANY_BATCHES + 2);
+	CHECK_EQ(behind(), 0);
+	CHECK_EQ(feeder_wait(&feeder, ticket), JEM_OUTCOME_ACCEPTED);
+	feeder_close(&feeder);
+	check_many((MANY_BATCHES + 2) * MANY_ROWS);
+	feeder_deinit(&feeder);
+}
+
+/* The end does not wait for passes of the loop. */
+CASE(makes_lines_that_were_put_off_at_the_end)
+{
+	begin();
+	send_many(0, MANY_BATCHES);
+	jem_receiver_flush(feeder.receiver);
+	CHECK_EQ(behind(), 1);
+	feeder_close(&feeder);
+	check_many(MANY_BATCHES * MANY_ROWS);
+	feeder_deinit(&feeder);
+}
+
+/* In another process, which is killed while it is behind; `passes`: how far it has caught up by then. */
+static void be_killed_behind(int passes)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		begin();
+		send_many(0, MANY_BATCHES);
+		jem_receiver_flush(feeder.receiver);
+		for (int i = 0; i < passes; i++)
+			feeder_pass(&feeder);
+		/* A new stream makes a checkpoint. */
+		feeder_send_lines(&feeder, 0, 0, 1);
+		jem_receiver_flush(feeder.receiver);
+		_exit(behind() ? 7 : 8);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(WEXITSTATUS(status), 7);
+}
+
+CASE(makes_lines_that_were_put_off_after_a_crash)
+{
+	for (int passes = 0; passes < 3; passes++) {
+		/* The same folder, whose name the case has: made anew. */
+		char command[400];
+
+		be_killed_behind(passes);
+		begin();
+		send_many(MANY_BATCHES - 1, MANY_BATCHES + 1);
+		jem_receiver_flush(feeder.receiver);
+		CHECK_EQ(jem_receiver_stats(feeder.receiver).duplicates, 1);
+		feeder_close(&feeder);
+		check_many((MANY_BATCHES + 1) * MANY_ROWS);
+		snprintf(command, sizeof(command), "rm -rf '%s/site'", feeder.out);
+		CHECK_EQ(system(command), 0);
+		feeder_deinit(&feeder);
+	}
+}
+
+/* A write that fails: what was put off in it comes again, and is not there twice. */
+CASE(puts_off_nothing_that_was_not_written)
+{
+	struct rlimit limit;
+	struct rlimit old;
+	uint64_t ticket;
+
+	begin();
+	feeder_wait(&feeder, send_many(0, 1));
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_OK(getrlimit(RLIMIT_FSIZE, &old));
+	limit = (struct rlimit){ 3000, old.rlim_max };
+	CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
+	ticket = send_many(1, MANY_BATCHES);
+	CHECK_EQ(behind(), 1);
+	CHECK_EQ(feeder_wait(&feeder, ticket), JEM_OUTCOME_RELEASED);
+	CHECK_EQ(behind(), 0);
+	CHECK_OK(setrlimit(RLIMIT_FSIZE, &old));
+	feeder_close(&feeder);
+	feeder_open(&feeder);
+	CHECK_EQ(feeder_wait(&feeder, send_many(1, MANY_BATCHES)), JEM_OUTCOME_ACCEPTED);
+	feeder_close(&feeder);
+	check_many(MANY_BATCHES * MANY_ROWS);
+	feeder_deinit(&feeder);
+}
+
 static void send_profile(uint64_t seq, uint64_t self_ns)
 {
 	struct jem_head head = feeder_head(JEM_KIND_profile, seq, 2 * seq, 2);
@@ -326,5 +477,7 @@ CASE(writes_none_where_they_are_not_asked_for)
 
 TESTS(T(writes_calls_as_an_indented_tree), T(tells_losses_and_notes_in_lines_of_their_own),
       T(is_made_again_after_a_crash), T(has_no_lines_of_batches_that_were_not_written),
+      T(puts_lines_off_where_many_come_at_once), T(makes_lines_that_were_put_off_at_the_end),
+      T(makes_lines_that_were_put_off_after_a_crash), T(puts_off_nothing_that_was_not_written),
       T(writes_profile_and_graphs_also_after_a_crash),
       T(calls_log_keeps_to_the_bound_of_the_folder), T(writes_none_where_they_are_not_asked_for))
