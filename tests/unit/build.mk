@@ -155,6 +155,10 @@ UNIT_TESTS += %D%/test_calls_pairing %D%/test_calls_profile %D%/test_calls_sourc
 	%D%/fake_job.h $(IMAGE_MAKER)
 %C%_test_calls_source_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_test_calls_source_LDADD = libcheck.a $(CALLS_LIBS)
+UNIT_TESTS += %D%/test_calls_plain
+%C%_test_calls_plain_SOURCES = %D%/test_calls_plain.c %D%/fake_job.c %D%/fake_job.h $(IMAGE_MAKER)
+%C%_test_calls_plain_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_calls_plain_LDADD = libcheck.a $(CALLS_LIBS)
 %C%_test_calls_pairing_SOURCES = %D%/test_calls_pairing.c
 %C%_test_calls_pairing_LDADD = libcheck.a $(CALLS_LIBS)
 %C%_test_calls_profile_SOURCES = %D%/test_calls_profile.c $(IMAGE_MAKER)

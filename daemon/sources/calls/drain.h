@@ -5,9 +5,12 @@
  * Flow:      loop -> processes, images, settings -> thread -> rows, losses, profile, wishes -> loop
  * Thread:    has one of its own; every function here is called on the loop thread, every event comes there
  * Ownership: owns the thread and all processes; images are borrowed and outlive it
- * Bound:     OUT_MAX bytes of rows that the loop has not taken; rows beyond are dropped, `queue_full`.
+ * Bound:     OUT_MAX bytes of rows that the loop has not taken: then the rings wait, and their processes count
+ *            what finds no room; rows beyond twice that, at the end when none may wait, are dropped, `queue_full`.
  *            JEM_DRAIN_PROCESSES processes at a time; one beyond is refused
  * Period:    1 ms while records come, doubled up to 50 ms while none do
+ * Priority:  the daemon's; that of a usual process while rings are more than half full, where it may: it needs
+ *            less of a processor than the job does for making the records
  */
 #ifndef JEM_DAEMON_SOURCES_CALLS_DRAIN_H
 #define JEM_DAEMON_SOURCES_CALLS_DRAIN_H

@@ -6,15 +6,18 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
-	OUT_MAX = 8 << 20,
+	OUT_MAX = 8 << 20,      /* then records stay in their rings */
+	OUT_DROP = 2 * OUT_MAX, /* beyond, where none may wait */
 	BUSY_MS = 1,
 	IDLE_MS = 50,
 	FLUSH_MS = 250,
 	CHECK_MS = 100, /* whether processes live, whether there are new modules */
 	PROFILE_MS = 1000,
+	RAISED_MS = 1000,    /* after a ring was more than half full */
 	NODES_EVERY = 5,     /* profiles */
 	FUNCTIONS_MAX = 500, /* of one profile */
 	NODES_MAX = 2000,
@@ -63,7 +66,7 @@ static void take_rows(void *arg)
 	if (!mail) {
 		jem_buf_deinit(&map);
 		tell_lost(drain, JEM_CAUSE_no_memory, n);
-	} else if (jem_mailbox_bytes(&drain->out) > OUT_MAX) {
+	} else if (jem_mailbox_bytes(&drain->out) > OUT_DROP) {
 		jem_buf_deinit(&map);
 		free(mail);
 		tell_lost(drain, JEM_CAUSE_queue_full, n);
@@ -317,6 +320,32 @@ static void maybe_finish(struct jem_drain *drain, uint64_t bytes)
 	tell(drain, mail);
 }
 
+/* Whether rows wait that the loop has no time for: what is in the rings waits there then. */
+static bool is_held_up(void *arg)
+{
+	struct jem_drain *drain = arg;
+
+	return !drain->gives_up && !drain->is_ending && jem_mailbox_bytes(&drain->out) > OUT_MAX;
+}
+
+/* With rings that fill the thread asks for as much of a processor as the job has; see the header. */
+static void keep_pace(struct jem_drain *drain, uint64_t now)
+{
+	bool is_wanted;
+
+	if (drain->shared.is_crowded)
+		drain->crowded_ns = now;
+	drain->shared.is_crowded = false;
+	is_wanted = drain->crowded_ns && now - drain->crowded_ns < RAISED_MS * MS_NS;
+	if (is_wanted == drain->is_raised || drain->may_not_raise || drain->nice <= 0)
+		return;
+	/* setpriority(2): in Linux this is of the calling thread alone. */
+	if (setpriority(PRIO_PROCESS, 0, is_wanted ? 0 : drain->nice) < 0)
+		drain->may_not_raise = true;
+	else
+		drain->is_raised = is_wanted;
+}
+
 static void wait(struct jem_drain *drain, int timeout_ms)
 {
 	struct pollfd wake = { drain->wake, POLLIN, 0 };
@@ -339,6 +368,7 @@ void jem_drain_run(void *arg)
 	int period_ms = IDLE_MS;
 
 	jem_ticks_take(&drain->shared.ticks, 0);
+	drain->nice = getpriority(PRIO_PROCESS, 0);
 	while (!drain->is_ending) {
 		struct jem_mail *mail;
 		uint64_t bytes;
@@ -355,7 +385,8 @@ void jem_drain_run(void *arg)
 		now = jem_now_ns();
 		if (now >= drain->check_ns || (drain->is_finishing && !drain->has_finished))
 			check(drain, now);
-		bytes = drain_all(drain);
+		bytes = is_held_up(drain) ? 1 : drain_all(drain);
+		keep_pace(drain, now);
 		drain->is_profile_due |= bytes > 0;
 		if (now >= drain->flush_ns)
 			take_rows(drain);
@@ -387,6 +418,7 @@ int jem_drain_prepare(struct jem_drain *drain)
 	if (status == 0)
 		status = jem_profile_create(&shared->profile);
 	shared->on_full = take_rows;
+	shared->is_held_up = is_held_up;
 	shared->on_module = on_module;
 	shared->on_fault = on_fault;
 	shared->arg = drain;

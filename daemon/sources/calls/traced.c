@@ -188,6 +188,13 @@ static void tell_broken(struct jem_traced *traced)
 	traced->shared->on_fault(traced->shared->arg, text);
 }
 
+static bool is_held_up(const struct jem_traced *traced)
+{
+	const struct jem_traced_shared *shared = traced->shared;
+
+	return shared->is_held_up && shared->is_held_up(shared->arg);
+}
+
 static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 {
 	struct jem_traced_thread *thread = &traced->threads[index];
@@ -197,6 +204,7 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 
 	if (!bytes)
 		return 0;
+	traced->shared->is_crowded |= bytes > traced->rings.header.ring_bytes / 2;
 	/* A module is told of before the first record of its code: now, not at the next regular look. */
 	if (jem_ring_read_module_count(&traced->rings) > traced->module_count)
 		jem_traced_look_at_modules(traced);
@@ -209,6 +217,8 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 		if (count >= RELEASE_EVERY) {
 			jem_ring_read_release(&traced->rings, index);
 			count = 0;
+			if (is_held_up(traced))
+				break;
 		}
 		if (jem_ring_read_next(&traced->rings, index, &entry) <= 0)
 			break;

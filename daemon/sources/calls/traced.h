@@ -63,8 +63,10 @@ struct jem_traced_shared {
 	struct jem_profile *profile;
 	struct jem_ticks ticks;
 	bool has_counter;
-	uint64_t now_ns;            /* when the pass began */
-	void (*on_full)(void *arg); /* the rows are full: take them */
+	bool is_crowded;               /* a ring was more than half full when it was read */
+	uint64_t now_ns;               /* when the pass began */
+	void (*on_full)(void *arg);    /* the rows are full: take them */
+	bool (*is_held_up)(void *arg); /* leave records in the rings; or NULL */
 	/* A module's symbols are wanted: the request's descriptor and reference are the callee's. */
 	void (*on_module)(void *arg, const struct jem_symbols_request *request);
 	void (*on_fault)(void *arg, const char *text);
