@@ -119,6 +119,21 @@ static int add_offset(struct jem_columns *columns, size_t offset)
 	return 0;
 }
 
+/* Bytes of an integer, a truth value or null, which most items are; 0: it is another item, or none. */
+static size_t scalar_len(const struct jem_cbor_reader *reader)
+{
+	uint8_t first = reader->pos < reader->len ? reader->data[reader->pos] : 0xff;
+	unsigned info = first & 0x1f; /* RFC 8949 section 3 */
+	size_t len;
+
+	if (first >= 0x40)
+		return first >= 0xf4 && first <= 0xf6;
+	if (info < 24)
+		return 1;
+	len = info < 28 ? 1 + ((size_t)1 << (info - 24)) : 0;
+	return len <= reader->len - reader->pos ? len : 0;
+}
+
 /* A list of items of the JSON shape: remembers where each begins. */
 static int read_items(struct jem_columns *columns, struct jem_cbor_reader *reader,
 		      struct jem_column_view *view, struct jem_err *err)
@@ -132,9 +147,15 @@ static int read_items(struct jem_columns *columns, struct jem_cbor_reader *reade
 	view->items = columns->offset_count;
 	view->item_count = (uint32_t)list.number;
 	for (uint64_t i = 0; i <= list.number; i++) {
+		size_t len;
+
 		if (add_offset(columns, reader->pos) < 0)
 			return -ENOMEM;
-		if (i < list.number && jem_cbor_skip_json(reader, err) < 0)
+		if (i == list.number)
+			break;
+		len = scalar_len(reader);
+		reader->pos += len;
+		if (!len && jem_cbor_skip_json(reader, err) < 0)
 			return -EBADMSG;
 	}
 	return 0;
@@ -165,9 +186,15 @@ static bool is_unsigned(enum jem_cbor_array type)
 
 static int check_indices(const struct jem_column_view *view, uint64_t n, struct jem_err *err)
 {
+	uint64_t i = 0;
+
 	if (!is_unsigned(view->type))
 		return bad(err, "idx is not of unsigned integers");
-	for (uint64_t i = 0; i < n; i++)
+	/* The usual width by itself, up to one that is beyond. */
+	if (view->type == JEM_CBOR_U8)
+		while (i < n && view->data[i] < view->item_count)
+			i++;
+	for (; i < n; i++)
 		if (jem_column_u64(view, i) >= view->item_count)
 			return jem_err_set(err, -EBADMSG,
 					   "idx[%" PRIu64 "] is beyond a dictionary of %" PRIu32, i,
