@@ -44,10 +44,10 @@ BENCHES += %D%/guards
 %C%_guards_SOURCES = %D%/guards.c
 %C%_guards_LDADD = libvalues.a
 # The cost of traced calls; runs the two programs beside it.
-BENCH_CALLS = %D%/calls %D%/calls_target %D%/calls_plain
+BENCH_CALLS = %D%/calls %D%/calls_target %D%/calls_plain %D%/calls_pace
 EXTRA_PROGRAMS += %D%/calls
 CLEANFILES += $(BENCH_CALLS)
-EXTRA_DIST += %D%/calls_target.c
+EXTRA_DIST += %D%/calls_target.c %D%/calls_pace.c
 %C%_calls_SOURCES = %D%/calls.c tests/unit/tracee.c tests/unit/tracee.h
 %C%_calls_LDADD = libcheck.a -lpthread
 # Not by automake's rules: the level of optimisation is not the builder's choice here.
@@ -56,10 +56,13 @@ CALLS_TARGET = $(CC) -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-inline -Wl,-z,now -pth
 	$(AM_V_CCLD)$(CALLS_TARGET) -finstrument-functions -o $@ $(srcdir)/%D%/calls_target.c
 %D%/calls_plain: %D%/calls_target.c
 	$(AM_V_CCLD)$(CALLS_TARGET) -o $@ $(srcdir)/%D%/calls_target.c
+%D%/calls_pace: %D%/calls_pace.c
+	$(AM_V_CCLD)$(CALLS_TARGET) -finstrument-functions -o $@ $(srcdir)/%D%/calls_pace.c
 # LUA: the unpacked source of Lua (apt-get source lua5.4), for the part that traces it.
 .PHONY: bench-calls
 bench-calls: $(BENCH_CALLS) libjemtrace.so $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@top_builddir='$(abs_top_builddir)' %D%/calls
+	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/calls_rate.py || test $$? -eq 1
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/calls_peers.py $(srcdir)/%D%/figure7.svg $(LUA)
-EXTRA_DIST += %D%/calls_peers.py %D%/figure7.svg
+EXTRA_DIST += %D%/calls_rate.py %D%/calls_peers.py %D%/figure7.svg
 EXTRA_DIST += %D%/plans.py

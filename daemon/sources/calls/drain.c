@@ -89,6 +89,7 @@ int jem_drain_create(uv_loop_t *loop, struct jem_redactor *redactor, const struc
 	}
 	drain->events = *events;
 	drain->loop = loop;
+	drain->loop_tid = gettid();
 	drain->redactor = redactor;
 	drain->shared.has_counter = ticks != NULL;
 	if (ticks)

@@ -9,8 +9,8 @@
  *            what finds no room; rows beyond twice that, at the end when none may wait, are dropped, `queue_full`.
  *            JEM_DRAIN_PROCESSES processes at a time; one beyond is refused
  * Period:    1 ms while records come, doubled up to 50 ms while none do
- * Priority:  the daemon's; that of a usual process while rings are more than half full, where it may: it needs
- *            less of a processor than the job does for making the records
+ * Priority:  the daemon's; of both threads that of a usual process while rings are more than an eighth full,
+ *            where that is permitted: together they need less of a processor than the job does for records
  */
 #ifndef JEM_DAEMON_SOURCES_CALLS_DRAIN_H
 #define JEM_DAEMON_SOURCES_CALLS_DRAIN_H

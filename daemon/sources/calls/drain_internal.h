@@ -31,10 +31,11 @@ struct jem_drain {
 	bool is_finishing, has_finished, gives_up;
 	bool is_profile_due; /* something has moved since the last one */
 	uint64_t flush_ns, check_ns, profile_ns;
+	pid_t loop_tid;      /* of the loop's thread */
 	int nice;            /* of the thread as it began */
-	bool is_raised;      /* it has the job's priority for now */
+	bool is_raised;      /* both have a usual process's priority for now */
 	bool may_not_raise;  /* it was refused once */
-	uint64_t crowded_ns; /* when a ring was more than half full last */
+	uint64_t crowded_ns; /* when a ring was so full last */
 	unsigned profiles;
 	uint64_t rows, processes;
 	struct jem_calls_account gone; /* of processes that are no more */

@@ -17,7 +17,7 @@ enum {
 	FLUSH_MS = 250,
 	CHECK_MS = 100, /* whether processes live, whether there are new modules */
 	PROFILE_MS = 1000,
-	RAISED_MS = 1000,    /* after a ring was more than half full */
+	RAISED_MS = 5000,    /* after a ring was filling */
 	NODES_EVERY = 5,     /* profiles */
 	FUNCTIONS_MAX = 500, /* of one profile */
 	NODES_MAX = 2000,
@@ -328,7 +328,7 @@ static bool is_held_up(void *arg)
 	return !drain->gives_up && !drain->is_ending && jem_mailbox_bytes(&drain->out) > OUT_MAX;
 }
 
-/* With rings that fill the thread asks for as much of a processor as the job has; see the header. */
+/* With rings that fill both threads ask for as much of a processor as the job has; see the header. */
 static void keep_pace(struct jem_drain *drain, uint64_t now)
 {
 	bool is_wanted;
@@ -339,11 +339,13 @@ static void keep_pace(struct jem_drain *drain, uint64_t now)
 	is_wanted = drain->crowded_ns && now - drain->crowded_ns < RAISED_MS * MS_NS;
 	if (is_wanted == drain->is_raised || drain->may_not_raise || drain->nice <= 0)
 		return;
-	/* setpriority(2): in Linux this is of the calling thread alone. */
-	if (setpriority(PRIO_PROCESS, 0, is_wanted ? 0 : drain->nice) < 0)
+	/* setpriority(2): in Linux this is of one thread alone. */
+	if (setpriority(PRIO_PROCESS, 0, is_wanted ? 0 : drain->nice) < 0) {
 		drain->may_not_raise = true;
-	else
-		drain->is_raised = is_wanted;
+		return;
+	}
+	(void)setpriority(PRIO_PROCESS, (id_t)drain->loop_tid, is_wanted ? 0 : drain->nice);
+	drain->is_raised = is_wanted;
 }
 
 static void wait(struct jem_drain *drain, int timeout_ms)
@@ -398,6 +400,8 @@ void jem_drain_run(void *arg)
 		else if (period_ms < IDLE_MS)
 			period_ms = period_ms * 2 < IDLE_MS ? period_ms * 2 : IDLE_MS;
 	}
+	drain->crowded_ns = 0;
+	keep_pace(drain, jem_now_ns());
 	jem_drain_tell_account(drain);
 	while (drain->list) {
 		struct jem_traced *traced = drain->list;

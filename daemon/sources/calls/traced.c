@@ -15,7 +15,8 @@ enum {
 	RECORD_BYTES = 4096, /* most of values */
 	LOSS_MAX = 1 << 30,
 	RELEASE_EVERY =
-		1024, /* records: a pass over a full ring takes as long as half a ring lasts */
+		1024,     /* records: a pass over a full ring takes as long as half a ring lasts */
+	CROWDED_PART = 8, /* of a ring */
 	IDLE_NS = 1000000000, /* then a thread is asked whether it lives */
 };
 
@@ -204,7 +205,7 @@ static uint64_t drain_thread(struct jem_traced *traced, uint32_t index)
 
 	if (!bytes)
 		return 0;
-	traced->shared->is_crowded |= bytes > traced->rings.header.ring_bytes / 2;
+	traced->shared->is_crowded |= bytes > traced->rings.header.ring_bytes / CROWDED_PART;
 	/* A module is told of before the first record of its code: now, not at the next regular look. */
 	if (jem_ring_read_module_count(&traced->rings) > traced->module_count)
 		jem_traced_look_at_modules(traced);

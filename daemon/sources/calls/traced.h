@@ -63,7 +63,7 @@ struct jem_traced_shared {
 	struct jem_profile *profile;
 	struct jem_ticks ticks;
 	bool has_counter;
-	bool is_crowded;               /* a ring was more than half full when it was read */
+	bool is_crowded;               /* an eighth of a ring was full when it was read */
 	uint64_t now_ns;               /* when the pass began */
 	void (*on_full)(void *arg);    /* the rows are full: take them */
 	bool (*is_held_up)(void *arg); /* leave records in the rings; or NULL */
