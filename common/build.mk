@@ -44,3 +44,4 @@ libcommon_a_SOURCES = \
 	%D%/redact_value.c %D%/redact_value.h \
 	%D%/threshold.c %D%/threshold.h \
 	%D%/utf8.c %D%/utf8.h
+include common/sched/build.mk

@@ -2,7 +2,7 @@
 # The contract: kinds, causes, metrics (X-macro tables) and the JSON Schemas of every message.
 # The layout that tracer and daemon share.
 EXTRA_DIST += %D%/ring.h
-EXTRA_DIST += %D%/kinds.def %D%/causes.def %D%/metrics.def %D%/metric.schema.json.in
+EXTRA_DIST += %D%/kinds.def %D%/causes.def %D%/metrics.def %D%/sched_ends.def %D%/metric.schema.json.in
 
 schemasdir = $(pkgdatadir)/schemas
 dist_schemas_DATA = \

@@ -14,8 +14,9 @@
 
 #include <stdint.h>
 
-#define JEM_SCHED_NONE   UINT32_MAX /* no task, no name */
-#define JEM_SCHED_NO_CPU UINT16_MAX
+#define JEM_SCHED_NONE     UINT32_MAX /* no task, no name */
+#define JEM_SCHED_NO_CPU   UINT16_MAX
+#define JEM_SCHED_TIME_MAX (INT64_MAX / 2) /* times are from 0 to here: 146 years */
 
 enum jem_sched_end {
 #define SCHED_END(name, text, meaning) JEM_SCHED_##name,
@@ -40,14 +41,17 @@ enum jem_sched_flag {
 	JEM_SCHED_WAIT_UNKNOWN = 8,    /* when it became runnable is not known; wait_ns is 0 */
 	JEM_SCHED_WAIT_PREEMPTED = 16, /* the wait began with its preemption, not with a wake-up */
 	JEM_SCHED_FIRST = 32,          /* the first slice of a task that was born in the data */
+	JEM_SCHED_CONTINUED =
+		64, /* goes on from one that was told before its end: no switch between */
 };
 
 struct jem_sched_slice {
 	int64_t start_ns;
 	uint64_t run_ns;
 	uint64_t wait_ns;
-	uint32_t task;  /* index in the table of tasks */
-	uint32_t comm;  /* its name then: index in the table of names */
+	uint32_t task; /* index in the table of tasks */
+	uint32_t
+		comm; /* its name then, the last if it changed meanwhile: index in the table of names */
 	uint32_t waker; /* task that woke it for this slice, JEM_SCHED_NONE */
 	uint16_t cpu;
 	uint16_t from_cpu;  /* of its slice before, JEM_SCHED_NO_CPU */
