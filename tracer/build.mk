@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The tracer: preload is what lives in the job, symbols what explains it outside.
+# The tracer: preload is what lives in the job, symbols what explains it outside, sched what cores ran.
 include tracer/symbols/build.mk
 include tracer/preload/build.mk
+include tracer/sched/build.mk

@@ -292,3 +292,10 @@ check_PROGRAMS += $(UNIT_TESTS)
 UNIT_TESTS += %D%/test_flow
 %C%_test_flow_SOURCES = %D%/test_flow.c
 %C%_test_flow_LDADD = libcheck.a $(DEBUGDATA_LIBS)
+
+# scheduling: events by hand, the machine, the model and its numbers
+SCHED_BENCH = %D%/sched_bench.c %D%/sched_bench.h
+SCHED_LIBS = libcheck.a libsched.a libcommon.a -lm
+UNIT_TESTS += %D%/test_sched_machine
+%C%_test_sched_machine_SOURCES = %D%/test_sched_machine.c $(SCHED_BENCH)
+%C%_test_sched_machine_LDADD = $(SCHED_LIBS)

@@ -31,7 +31,8 @@ struct jem_sched_event {
 	int32_t pid; /* task that was on the core: common_pid */
 	int32_t other;
 	uint32_t detail;
-	uint32_t comm; /* in the names that the decoder was given; JEM_SCHED_NONE: not told */
+	uint32_t comm;     /* of `other`, in the decoder's names; JEM_SCHED_NONE: not told */
+	uint32_t pid_comm; /* the same of `pid`: told by SWITCH and FORK */
 	uint16_t cpu;
 	uint8_t type;
 };

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# Events of the kernel's scheduler -> slices.
+noinst_LIBRARIES += libsched.a
+libsched_a_SOURCES = \
+	%D%/event.h \
+	%D%/machine.c %D%/machine.h \
+	%D%/machine_cores.c \
+	%D%/machine_internal.h \
+	%D%/machine_life.c \
+	%D%/machine_tasks.c \
+	%D%/machine_wake.c \
+	%D%/model_sink.c %D%/model_sink.h
