@@ -20,16 +20,24 @@ struct jem_sched_select {
 };
 
 struct jem_sched_window {
-	bool after_sleep;    /* zero is the end of the first task named "sleep" */
+	bool after_sleep; /* zero is the end of the first task named "sleep", born in the data if any */
 	double min_s, max_s; /* from zero; NAN: the whole */
 };
 
 /*
- * The window in the clock of the data. Returns 1 if there is no sleep to begin after (then zero is the
+ * The window in the clock of the data, and its zero; the rest of `ret` is left as it is. Returns 1 if there is no sleep to begin after (then zero is the
  * start: to be said), else 0.
  */
 int jem_sched_select_window(const struct jem_sched_model *model,
 			    const struct jem_sched_window *window, struct jem_sched_select *ret);
+
+/* The two halves of jem_sched_select_has: the core need be asked only once for all its slices. */
+bool jem_sched_select_cpu(const struct jem_sched_select *select, uint16_t number);
+bool jem_sched_select_task(const struct jem_sched_model *model,
+			   const struct jem_sched_select *select, uint32_t task);
+
+/* Cuts an interval to the window: is anything left? */
+bool jem_sched_select_cut(const struct jem_sched_select *select, int64_t *from_ns, int64_t *to_ns);
 
 /* Is the slice of the selection, but for its times? */
 bool jem_sched_select_has(const struct jem_sched_model *model,
