@@ -34,7 +34,8 @@ struct jem_sched_episode {
 	uint16_t wait_cpu;            /* where it waited */
 	uint16_t *wait_cpus;          /* owned, sorted: where tasks waited */
 	size_t wait_cpu_count;
-	uint16_t *idle_cpus; /* owned, sorted: idle all the time, or if none was, the most of it */
+	uint16_t *
+		idle_cpus; /* owned, sorted: idle nine tenths of it; if none was, the one that was most */
 	size_t idle_cpu_count;
 };
 

@@ -21,8 +21,12 @@ static bool find_sleep(const struct jem_sched_model *model, int64_t *ret)
 		if (task->died_ns < *of_kind && !strcmp(jem_sched_comm(model, task->comm), "sleep"))
 			*of_kind = task->died_ns;
 	}
-	*ret = best[0] != INT64_MAX ? best[0] : best[1];
-	return *ret != INT64_MAX;
+	if (best[0] == INT64_MAX)
+		best[0] = best[1];
+	if (best[0] == INT64_MAX)
+		return false;
+	*ret = best[0];
+	return true;
 }
 
 static int64_t at(const struct jem_sched_model *model, int64_t zero_ns, double seconds,
