@@ -11,6 +11,7 @@ libsched_a_SOURCES = \
 	%D%/machine_life.c \
 	%D%/machine_tasks.c \
 	%D%/machine_wake.c \
+	%D%/merge.c %D%/merge.h \
 	%D%/model_sink.c %D%/model_sink.h \
 	%D%/names.c %D%/names.h \
 	%D%/page.c %D%/page.h
