@@ -127,3 +127,9 @@ EXTRA_DIST += %D%/plans/compare.py %D%/plans/image.py %D%/plans/subject.c %D%/pl
 plan_tests = %D%/test_plans.py
 FLOW_TESTS += $(plan_tests)
 dist_check_SCRIPTS += $(plan_tests)
+
+# scheduling: what is read of trace.dat files
+EXTRA_DIST += %D%/trace_dat.py
+check_PROGRAMS += %D%/sched_dump
+%C%_sched_dump_SOURCES = %D%/sched_dump.c
+%C%_sched_dump_LDADD = $(TRACE_DAT_LIBS)
