@@ -7,6 +7,7 @@ libsched_a_SOURCES = \
 	%D%/dat_load.c %D%/dat_load.h \
 	%D%/event.h %D%/events.def \
 	%D%/format.c %D%/format.h \
+	%D%/format_text.c %D%/format_text.h \
 	%D%/machine.c %D%/machine.h \
 	%D%/machine_cores.c \
 	%D%/machine_internal.h \

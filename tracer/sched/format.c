@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "tracer/sched/event.h"
+#include "tracer/sched/format_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 
 enum {
 	TEXT_MAX = 256 << 10,
-	TIMESTAMP_BYTES = 8
+	TIMESTAMP_BYTES = 8,
+	PAGE_MIN = 64
 };
 
 struct line {
@@ -74,45 +76,38 @@ bool jem_sched_format_wants(const char *system, const char *event)
 	return false;
 }
 
-/* libtraceevent keeps the size of the page's data to itself. */
-static uint32_t page_bytes(const char *text)
-{
-	const char *data = strstr(text, "char data;");
-	unsigned offset;
-	unsigned size;
-
-	if (!data || sscanf(data, "char data; offset:%u; size:%u;", &offset, &size) != 2 ||
-	    offset > JEM_SCHED_PAGE_MAX || size > JEM_SCHED_PAGE_MAX ||
-	    offset + size > JEM_SCHED_PAGE_MAX)
-		return 0;
-	return offset + size;
-}
-
 int jem_sched_describe_page(struct jem_sched_describer *describer, const char *text, size_t len,
 			    struct jem_err *err)
 {
 	struct jem_sched_format *format = describer->format;
 	auto_free char *copy = len < TEXT_MAX ? strndup(text, len) : NULL;
+	uint32_t page_bytes = 0;
+	struct jem_buf page;
 	int commit_size;
+	int status;
 
 	if (len >= TEXT_MAX)
 		return jem_err_set(err, -EBADMSG, "header_page: %zu bytes of description", len);
 	if (!copy)
 		return -ENOMEM;
-	format->page_bytes = page_bytes(copy); /* first: the parser wants the bytes as they are */
-	if (tep_parse_header_page(describer->tep, copy, strlen(copy),
-				  tep_get_long_size(describer->tep)))
-		return jem_err_set(err, -EBADMSG, "header_page: no description of a page");
+	jem_buf_init(&page, 0);
+	status = jem_sched_format_reduce_page(copy, &page, &page_bytes);
+	if (!status && tep_parse_header_page(describer->tep, page.data, page.len,
+					     tep_get_long_size(describer->tep)))
+		status = -EBADMSG;
+	jem_buf_deinit(&page);
+	if (status < 0 || page_bytes < PAGE_MIN || page_bytes > JEM_SCHED_PAGE_MAX)
+		return status == -ENOMEM ? status
+					 : jem_err_set(err, -EBADMSG,
+						       "header_page: no description of a page");
 	commit_size = tep_get_header_page_size(describer->tep);
-	if (tep_is_old_format(describer->tep) ||
-	    tep_get_header_timestamp_size(describer->tep) != TIMESTAMP_BYTES)
+	if (tep_get_header_timestamp_size(describer->tep) != TIMESTAMP_BYTES ||
+	    (commit_size != 4 && commit_size != 8))
 		return jem_err_set(err, -EOPNOTSUPP,
-				   "header_page: pages of a kernel before 2.6.30 are not read");
-	if (commit_size != 4 && commit_size != 8)
-		return jem_err_set(err, -EBADMSG, "header_page: commit of %d bytes", commit_size);
-	if (format->page_bytes < 64)
-		return jem_err_set(err, -EBADMSG, "header_page: the size of the data is missing");
+				   "header_page: timestamp of %d bytes, commit of %d",
+				   tep_get_header_timestamp_size(describer->tep), commit_size);
 	format->commit_size = (uint16_t)commit_size;
+	format->page_bytes = page_bytes;
 	return 0;
 }
 
@@ -224,37 +219,48 @@ static int add_event(struct jem_sched_format *format, struct tep_event *event, c
 	return count > 0;
 }
 
+/* A field that some line of the event's names. */
+static bool wants_field(const void *context, const char *name)
+{
+	const char *event = context;
+
+	for (size_t i = 0; i < LINES; i++) {
+		const char *const fields[] = { lines[i].pid,    lines[i].other,
+					       lines[i].detail, lines[i].detail_low,
+					       lines[i].comm,   lines[i].pid_comm };
+
+		for (size_t f = 0; f < sizeof(fields) / sizeof(*fields); f++)
+			if (fields[f] && !strcmp(lines[i].event, event) && !strcmp(fields[f], name))
+				return true;
+	}
+	return false;
+}
+
 int jem_sched_describe_event(struct jem_sched_describer *describer, const char *system,
 			     const char *text, size_t len, struct jem_err *err)
 {
-	static const char no_print[] = "print fmt: \"\"\n";
-	char name[64];
-	auto_free char *copy = NULL;
-	struct tep_event *event;
-	const char *print;
+	auto_free char *copy = len < TEXT_MAX ? strndup(text, len) : NULL;
+	struct tep_event *event = NULL;
+	char name[JEM_SCHED_EVENT_NAME];
+	struct jem_buf reduced;
+	int status;
 
 	if (len >= TEXT_MAX)
 		return jem_err_set(err, -EBADMSG, "%s: %zu bytes of an event's description", system,
 				   len);
-	copy = malloc(len + sizeof(no_print));
 	if (!copy)
 		return -ENOMEM;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	if (sscanf(copy, "name: %63s", name) != 1 || !jem_sched_format_wants(system, name))
+	if (jem_sched_format_name(copy, name) < 0 || !jem_sched_format_wants(system, name))
 		return 0;
-	/* How to print it does not matter here, and is by far the most to parse. */
-	print = strstr(copy, "print fmt:");
-	if (print)
-		strcpy(copy + (print - copy), no_print);
-	else
-		strcpy(copy + strlen(copy), no_print);
-	tep_parse_event(describer->tep, copy, strlen(copy), system);
-	event = tep_find_event_by_name(describer->tep, system, name);
+	jem_buf_init(&reduced, 0);
+	status = jem_sched_format_reduce(copy, wants_field, name, &reduced);
+	if (!status && !tep_parse_event(describer->tep, reduced.data, reduced.len, system))
+		event = tep_find_event_by_name(describer->tep, system, name);
+	jem_buf_deinit(&reduced);
+	if (status == -ENOMEM)
+		return status;
 	if (!event || event->flags & TEP_EVENT_FL_FAILED)
 		return jem_err_set(err, -EBADMSG, "%s: no description of an event", name);
-	memcpy(copy, text, len);
-	copy[len] = '\0';
 	return add_event(describer->format, event, system, copy, err);
 }
 
