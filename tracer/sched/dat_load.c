@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	BLOCKS = 2,
+	BLOCKS = 4,
 	BLOCK_PAGES = 16,
 	CHUNK_MAX = 16 << 20,
 	EVENT_GROWTH = 4, /* bytes of events a byte of page may become */

@@ -162,8 +162,9 @@ struct jem_sched_event *jem_sched_merge_room(struct jem_sched_merge *merge, size
 		memmove(at->events, at->events + at->first, at->count * sizeof(*at->events));
 		at->first = 0;
 	}
-	if (at->cap - at->first - at->count < events) {
-		size_t cap = at->cap * 2 > at->count + events ? at->cap * 2 : at->count + events;
+	if (!at->cap || at->cap - at->first - at->count < events) {
+		size_t want = at->count + events + 1;
+		size_t cap = at->cap * 2 > want ? at->cap * 2 : want;
 		struct jem_sched_event *grown = cap < SIZE_MAX / sizeof(*grown)
 							? realloc(at->events, cap * sizeof(*grown))
 							: NULL;

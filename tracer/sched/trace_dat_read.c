@@ -74,12 +74,13 @@ static int feed_lane(struct jem_sched_merge *merge, struct jem_dat_load *load, s
 
 	if (status < 0)
 		return status;
-	room = jem_sched_merge_room(merge, lane, block.count);
-	if (!room && block.count)
-		return -ENOMEM;
-	if (block.count)
+	if (block.count) {
+		room = jem_sched_merge_room(merge, lane, block.count);
+		if (!room)
+			return -ENOMEM;
 		memcpy(room, block.events, block.count * sizeof(*room));
-	jem_sched_merge_push(merge, lane, block.count);
+		jem_sched_merge_push(merge, lane, block.count);
+	}
 	jem_sched_merge_watermark(merge, lane, block.is_last ? INT64_MAX : block.until_ns);
 	return 0;
 }
