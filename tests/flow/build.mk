@@ -129,7 +129,11 @@ FLOW_TESTS += $(plan_tests)
 dist_check_SCRIPTS += $(plan_tests)
 
 # scheduling: what is read of trace.dat files
-EXTRA_DIST += %D%/trace_dat.py
+EXTRA_DIST += %D%/trace_dat.py %D%/tracecmd.py
 check_PROGRAMS += %D%/sched_dump
 %C%_sched_dump_SOURCES = %D%/sched_dump.c
 %C%_sched_dump_LDADD = $(TRACE_DAT_LIBS)
+sched_tests = %D%/test_trace_dat.py
+FLOW_TESTS += $(sched_tests)
+LONG_TESTS += $(sched_tests)
+dist_check_SCRIPTS += $(sched_tests)

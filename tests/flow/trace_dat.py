@@ -12,7 +12,8 @@
 
 Events of a core are written in the order in which they are told; their times must not go back.
 Everything is a parameter: page size, long of 4 or 8 bytes, old or new layout of events, several
-buffers (`trace.buffer("name")`), any core numbers, how many cores the file claims.
+buffers (`trace.buffer("name")`), any core numbers, how many cores the file claims, which events it
+describes.
 """
 import collections
 import io
@@ -259,7 +260,7 @@ class Trace(Buffer):
     """A file; itself its top buffer."""
 
     def __init__(self, version=7, compression="none", clock="mono", page_bytes=4096, long_size=8,
-                 is_old=False, cpus=None, big_endian=False):
+                 is_old=False, cpus=None, big_endian=False, events=None):
         self.version = version
         self.compression = compression
         self.page_bytes = page_bytes
@@ -267,7 +268,8 @@ class Trace(Buffer):
         self.big_endian = big_endian
         self.cpus = cpus
         self.counts = collections.Counter()
-        self.described = layouts(is_old, long_size)
+        self.described = {key: value for key, value in layouts(is_old, long_size).items()
+                          if not events or key[1] in events}
         self.layouts = {event: Layout(event, number, fields)
                         for (_, event), (number, fields) in self.described.items()}
         self.buffers = {"": self}

@@ -106,3 +106,6 @@ FUZZ_TESTS += %D%/fuzz_code %D%/fuzz_expression
 %C%_fuzz_expression_SOURCES = %D%/fuzz_expression.c
 %C%_fuzz_expression_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
 %C%_fuzz_expression_LDADD = $(FUZZ_MAIN) $(DEBUGDATA_LIBS)
+FUZZ_TESTS += %D%/fuzz_trace_dat
+%C%_fuzz_trace_dat_SOURCES = %D%/fuzz_trace_dat.c
+%C%_fuzz_trace_dat_LDADD = $(FUZZ_MAIN) $(TRACE_DAT_LIBS)

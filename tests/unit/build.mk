@@ -310,3 +310,10 @@ UNIT_TESTS += %D%/test_sched_damage
 UNIT_TESTS += %D%/test_sched_numbers
 %C%_test_sched_numbers_SOURCES = %D%/test_sched_numbers.c $(SCHED_BENCH)
 %C%_test_sched_numbers_LDADD = $(SCHED_LIBS)
+
+# scheduling: pages, merge
+UNIT_TESTS += %D%/test_sched_page %D%/test_sched_merge
+%C%_test_sched_page_SOURCES = %D%/test_sched_page.c %D%/page_maker.c %D%/page_maker.h
+%C%_test_sched_page_LDADD = libcheck.a $(TRACE_DAT_LIBS)
+%C%_test_sched_merge_SOURCES = %D%/test_sched_merge.c
+%C%_test_sched_merge_LDADD = libcheck.a $(TRACE_DAT_LIBS)
