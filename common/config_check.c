@@ -267,10 +267,6 @@ static void check_absent(struct checker *checker)
 	if (jem_config_bool(config, JEM_OPTION_scripts_enabled))
 		tell_option(checker, JEM_OPTION_scripts_enabled,
 			    ": this version does not follow scripts; take it out");
-	if (jem_config_is_set(config, JEM_OPTION_sched_level) &&
-	    strcmp(jem_config_str(config, JEM_OPTION_sched_level), "off"))
-		tell_option(checker, JEM_OPTION_sched_level,
-			    ": this version does not observe scheduling; take it out");
 }
 
 int jem_config_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg)

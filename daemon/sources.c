@@ -10,6 +10,7 @@
 #include "daemon/sources/log/log_source.h"
 #include "daemon/sources/metrics/metrics_source.h"
 #include "daemon/sources/metrics/proc_read.h"
+#include "daemon/sources/sched/sched_source.h"
 #include "daemon/sources/self.h"
 #include "daemon/sources/wall_clock.h"
 
@@ -27,9 +28,13 @@ struct jem_sources {
 	struct jem_metrics_source *metrics;
 	struct jem_log_source *logs;
 	struct jem_calls_source *calls; /* NULL too where none is asked for */
+	struct jem_sched_source *sched; /* the same */
 	struct jem_credential_source *credentials;
 	struct jem_self_source *self;
 	struct jem_wall_clock_source *wall_clock;
+	uint64_t settle_ns; /* until then; and who waits for it */
+	void (*on_settled)(void *arg);
+	void *settled_arg;
 	bool is_stopped;
 };
 
@@ -131,6 +136,24 @@ static int open_calls(struct jem_sources *sources)
 	return jem_calls_source_create(&options, &sources->calls);
 }
 
+static int open_sched(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	struct jem_proc_stat job;
+	struct jem_sched_source_options options = {
+		.loop = given->loop,
+		.batcher = given->batcher,
+		.config = given->config,
+		.pid = given->pid,
+	};
+
+	if (sources->prmon || !jem_sched_source_is_wanted(given->config))
+		return 0;
+	if (given->is_launched && !jem_proc_read_stat("", given->pid, &job))
+		options.launcher = job.ppid;
+	return jem_sched_source_create(&options, &sources->sched);
+}
+
 static int open_credentials(struct jem_sources *sources)
 {
 	const struct jem_sources_options *given = &sources->options;
@@ -169,6 +192,7 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	check_created("metrics", open_metrics(sources));
 	check_created("logs", open_logs(sources));
 	check_created("tracing of calls", open_calls(sources));
+	check_created("scheduling", open_sched(sources));
 	check_created("watch on credentials", open_credentials(sources));
 	check_created("self-metrics", jem_self_source_create(options->loop, options->batcher,
 							     options->outlets, &sources->self));
@@ -255,13 +279,28 @@ void jem_sources_on_exit(struct jem_sources *sources, const struct jem_reaped *r
 		jem_log_source_flush(sources->logs, deadline_ns);
 }
 
+static void on_sched_settled(void *arg)
+{
+	struct jem_sources *sources = arg;
+
+	if (sources->calls)
+		jem_calls_source_settle(sources->calls, sources->settle_ns, sources->on_settled,
+					sources->settled_arg);
+	else
+		sources->on_settled(sources->settled_arg);
+}
+
+/* One after the other: scheduling has nothing to wait for. */
 void jem_sources_settle(struct jem_sources *sources, uint64_t deadline_ns,
 			void (*on_settled)(void *arg), void *arg)
 {
-	if (sources->calls)
-		jem_calls_source_settle(sources->calls, deadline_ns, on_settled, arg);
+	sources->settle_ns = deadline_ns;
+	sources->on_settled = on_settled;
+	sources->settled_arg = arg;
+	if (sources->sched)
+		jem_sched_source_settle(sources->sched, deadline_ns, on_sched_settled, sources);
 	else
-		on_settled(arg);
+		on_sched_settled(sources);
 }
 
 void jem_sources_stop(struct jem_sources *sources)
@@ -278,6 +317,8 @@ void jem_sources_stop(struct jem_sources *sources)
 		jem_log_source_stop(sources->logs);
 	if (sources->calls)
 		jem_calls_source_stop(sources->calls);
+	if (sources->sched)
+		jem_sched_source_stop(sources->sched);
 	jem_credential_source_destroy(sources->credentials);
 	sources->credentials = NULL;
 	if (sources->self)
@@ -291,6 +332,7 @@ void jem_sources_destroy(struct jem_sources *sources)
 	jem_wall_clock_source_destroy(sources->wall_clock);
 	jem_self_source_destroy(sources->self);
 	jem_credential_source_destroy(sources->credentials);
+	jem_sched_source_destroy(sources->sched);
 	jem_calls_source_destroy(sources->calls);
 	jem_log_source_destroy(sources->logs);
 	jem_metrics_source_destroy(sources->metrics);

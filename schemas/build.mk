@@ -11,6 +11,7 @@ dist_schemas_DATA = \
 	%D%/head.schema.json \
 	%D%/log.schema.json \
 	%D%/profile.schema.json \
+	%D%/sched.schema.json \
 	%D%/status.schema.json \
 	%D%/streams.schema.json
 nodist_schemas_DATA = %D%/metric.schema.json

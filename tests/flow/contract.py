@@ -25,7 +25,7 @@ from jemtest import BUILD, TOP, Failed, program, spawn, wait_until
 
 SCHEMAS = os.path.join(TOP, "schemas")
 KINDS = ("alert", "log", "metric", "profile", "status")
-COLUMN_KINDS = ("call",)
+COLUMN_KINDS = ("call", "sched")
 RECORDS_CHECKED = 2000  # of a batch; validation costs 0.2 ms a record
 
 # RFC 8746: tag -> struct letter
@@ -109,16 +109,27 @@ CALL_NUMBERS = {"dt_ns": (70, 71), "pid": (70,), "tid": (70,), "depth": (70,), "
 CALL_NAMES = ("event", "function", "signature", "file", "caller")
 
 
-def _check_call_columns(columns):
+# The same of slices, and of the other events of scheduling.
+SLICE_NUMBERS = {"dt_ns": (70, 71), "run_ns": (70, 71), "wait_ns": (70, 71), "cpu": (64, 69),
+                 "flags": (64,)}
+SLICE_NAMES = ("event", "tid", "pid", "comm", "end", "waker_tid", "waker_cpu", "from_cpu", "move")
+
+
+def _check_columns(kind, columns):
+    numbers, names = CALL_NUMBERS, CALL_NAMES
+    if kind == "sched":
+        is_slice = "end" in columns
+        numbers = SLICE_NUMBERS if is_slice else {"dt_ns": (71,)}
+        names = SLICE_NAMES if is_slice else ("event",)
     for name, column in columns.items():
-        if name in CALL_NUMBERS:
-            good = isinstance(column, cbor2.CBORTag) and column.tag in CALL_NUMBERS[name]
-        elif name in CALL_NAMES:
+        if name in numbers:
+            good = isinstance(column, cbor2.CBORTag) and column.tag in numbers[name]
+        elif name in names:
             good = isinstance(column, dict) and set(column) == {"dict", "idx"}
         else:
             good = isinstance(column, list)
         if not good:
-            raise Failed(f"column {name} of calls is a {type(column).__name__}")
+            raise Failed(f"column {name} of {kind} is a {type(column).__name__}")
 
 
 def _column(column, n):
@@ -172,7 +183,7 @@ def check_batch(body, content_type="application/json"):
         _check(head, "head", "", "head")
         kind = head["kind"]
         if kind in COLUMN_KINDS:
-            _check_call_columns(cbor2.loads(body)["cols"])
+            _check_columns(kind, cbor2.loads(body)["cols"])
             what = f"{kind} {head['seq']}"
             _check({"head": head, "records": records[:RECORDS_CHECKED]}, kind, "", what)
             for record in records:
