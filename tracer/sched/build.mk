@@ -5,6 +5,7 @@ libsched_a_CPPFLAGS = $(AM_CPPFLAGS) $(TRACEEVENT_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_
 libsched_a_SOURCES = \
 	%D%/dat_file.c %D%/dat_file.h \
 	%D%/dat_load.c %D%/dat_load.h \
+	%D%/dat_write.c %D%/dat_write.h \
 	%D%/event.h %D%/events.def \
 	%D%/format.c %D%/format.h \
 	%D%/format_text.c %D%/format_text.h \
