@@ -10,6 +10,7 @@ man_pages = \
 	%D%/man/jem-control.1 \
 	%D%/man/jem-expand.1 \
 	%D%/man/jem-log.1 \
+	%D%/man/jem-record.1 \
 	%D%/man/jem-receive.1 \
 	%D%/man/jem-report.1 \
 	%D%/man/jem-run.1 \

@@ -45,7 +45,9 @@ jem_tool_SOURCES = \
 	%D%/live.c %D%/live.h \
 	%D%/log.c \
 	%D%/receive.c \
+	%D%/record.c \
 	%D%/recorded.c %D%/recorded.h \
+	%D%/recorder.c %D%/recorder.h \
 	%D%/report.c \
 	%D%/selection.c %D%/selection.h \
 	%D%/spool.c \
@@ -58,7 +60,7 @@ jem_tool_SOURCES = \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def
-jem_tool_LDADD = libcalls.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
+jem_tool_LDADD = libschedsource.a libsched.a $(TRACEEVENT_LIBS) libcalls.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
 	$(FREETYPE_LIBS) -lm
 # what jemd checks too
 jem_tool_SOURCES += daemon/calls_check.c daemon/calls_check.h

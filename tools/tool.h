@@ -33,7 +33,8 @@ struct jem_tool {
 	int words_min;
 	int words_max;
 	bool keeps_going; /* a fault in environment or file is told, and it runs all the same */
-	bool reads_none;  /* environment and file are its own business */
+	bool takes_command; /* its words are a command: what follows the first is not an option of ours */
+	bool reads_none; /* environment and file are its own business */
 	int (*run)(const struct jem_tool_args *args);
 };
 

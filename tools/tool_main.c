@@ -81,7 +81,7 @@ static int run_with(const struct jem_tool *tool, struct jem_config *config, int 
 		.flags = tool->flags,
 		.on_flag = on_flag,
 		.arg = &taker,
-		.is_mixed = true,
+		.is_mixed = !tool->takes_command,
 	};
 	struct jem_tool_args args = { .config = config };
 	struct jem_buf faults;
