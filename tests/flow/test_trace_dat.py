@@ -136,7 +136,8 @@ SWITCH = re.compile(r"prev_pid=(\d+) .*next_pid=(\d+)")
 
 def compare_with_report(path):
     lines = [line for line in report(path).splitlines() if LINE.match(line)]
-    _, about, events, _ = dump(path)
+    status, about, events, said = dump(path)
+    check_equal((status, said), (0, ""), path)
     check_equal(about["records"], str(len(lines)), "number of events")
     theirs = []
     for line in lines:

@@ -344,7 +344,10 @@ static int skip_to_cpus(struct jem_trace_dat *file, struct jem_dat_cursor *curso
 	if (status < 0)
 		return status;
 	if (value > JEM_SCHED_NO_CPU)
-		return jem_err_set(err, -EBADMSG, "%" PRIu64 " cores", value);
+		return jem_err_set(err, -EBADMSG,
+				   "%" PRIu64 " cores at %" PRIu64
+				   ": the file is out of step with itself",
+				   value, cursor->at - 4);
 	file->info.cpus = (unsigned)value;
 	return 0;
 }
