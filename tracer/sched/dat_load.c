@@ -12,7 +12,7 @@ enum {
 	BLOCKS = 4,
 	BLOCK_PAGES = 16,
 	CHUNK_MAX = 16 << 20,
-	EVENT_GROWTH = 4, /* bytes of events a byte of page may become */
+	EVENT_GROWTH = 8, /* bytes of room for events a byte of page takes */
 };
 
 #define LOAD_MAX (UINT64_C(1) << 31)
@@ -45,7 +45,6 @@ struct jem_dat_load {
 	size_t packed_size;
 	uint64_t scratch_at; /* chunk that is in it */
 	size_t scratch_len;
-	struct jem_sched_event *page_events; /* owned */
 	/* Lanes with a free block, in the order in which they became so. Guarded by lock when threaded. */
 	uint32_t *todo; /* owned; a ring */
 	size_t todo_first, todo_count;
@@ -188,7 +187,9 @@ static void begin(struct jem_dat_load *load, struct lane *lane, bool is_compress
 	lane->has_ended = !chunks;
 }
 
-static size_t keep(const struct jem_dat_load *load, size_t buffer, size_t count)
+/* Takes out what another buffer tells; how many are left. */
+static size_t keep(const struct jem_dat_load *load, size_t buffer, struct jem_sched_event *events,
+		   size_t count)
 {
 	uint32_t skipped = load->skipped ? load->skipped[buffer] : 0;
 	size_t kept = 0;
@@ -196,28 +197,33 @@ static size_t keep(const struct jem_dat_load *load, size_t buffer, size_t count)
 	if (!skipped)
 		return count;
 	for (size_t i = 0; i < count; i++)
-		if (!(skipped & 1u << load->page_events[i].type))
-			load->page_events[kept++] = load->page_events[i];
+		if (!(skipped & 1u << events[i].type))
+			events[kept++] = events[i];
 	return kept;
 }
 
-static int append(struct jem_dat_load *load, struct lane *lane, unsigned slot, size_t count)
+/* Decodes a page to the end of a block. */
+static int add_page(struct jem_dat_load *load, size_t index, unsigned slot, const uint8_t *page,
+		    size_t len)
 {
+	struct lane *lane = &load->lanes[index];
 	struct jem_dat_block *block = &lane->blocks[slot];
+	size_t want = block->count + jem_sched_page_events(len);
+	struct jem_sched_event *events;
 
-	if (block->count + count > lane->caps[slot]) {
-		size_t cap = block->count + count + 256;
-		struct jem_sched_event *grown = realloc(block->events, cap * sizeof(*grown));
+	if (want > lane->caps[slot]) {
+		/* A block is mostly as full as the one before: once it has grown it stays. */
+		size_t cap = want + want / 2;
 
-		if (!grown)
+		events = realloc(block->events, cap * sizeof(*events));
+		if (!events)
 			return -ENOMEM;
-		block->events = grown;
+		block->events = events;
 		lane->caps[slot] = cap;
 	}
-	if (count)
-		memcpy(block->events + block->count, load->page_events,
-		       count * sizeof(*load->page_events));
-	block->count += count;
+	events = block->events + block->count;
+	block->count += keep(load, load->file->lanes[index].buffer, events,
+			     jem_sched_page_decode(&lane->decoder, page, len, events));
 	return 0;
 }
 
@@ -239,9 +245,8 @@ static int fill(struct jem_dat_load *load, size_t index, unsigned slot)
 			load, lane, buffer->page_bytes, &bytes, &left);
 	while (!status && left > 0) {
 		size_t len = left < buffer->page_bytes ? left : buffer->page_bytes;
-		size_t count = jem_sched_page_decode(&lane->decoder, bytes, len, load->page_events);
 
-		status = append(load, lane, slot, keep(load, place->buffer, count));
+		status = add_page(load, index, slot, bytes, len);
 		bytes += len;
 		left -= len;
 	}
@@ -328,8 +333,7 @@ static int set_up(struct jem_dat_load *load, const struct jem_dat_load_options *
 		load->block_pages /= 2;
 	load->lanes = calloc(load->lane_count + 1, sizeof(*load->lanes));
 	load->todo = calloc(load->lane_count * BLOCKS + 1, sizeof(*load->todo));
-	load->page_events = calloc(jem_sched_page_events(page_bytes), sizeof(*load->page_events));
-	if (!load->lanes || !load->todo || !load->page_events)
+	if (!load->lanes || !load->todo)
 		return -ENOMEM;
 	for (size_t i = 0; i < load->lane_count; i++) {
 		struct lane *lane = &load->lanes[i];
@@ -444,7 +448,6 @@ void jem_dat_load_destroy(struct jem_dat_load *load, uint64_t *records)
 	free(load->lanes);
 	free(load->scratch);
 	free(load->packed);
-	free(load->page_events);
 	free(load->todo);
 	jem_sched_names_deinit(&load->own);
 	free(load);
