@@ -66,3 +66,12 @@ bench-calls: $(BENCH_CALLS) libjemtrace.so $(bin_PROGRAMS) $(pkglibexec_PROGRAMS
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/calls_peers.py $(srcdir)/%D%/figure7.svg $(LUA)
 EXTRA_DIST += %D%/calls_rate.py %D%/calls_peers.py %D%/figure7.svg
 EXTRA_DIST += %D%/plans.py
+# trace.dat files, beside trace-cmd and perf; needs root and some minutes for the recordings.
+EXTRA_PROGRAMS += %D%/sched
+CLEANFILES += %D%/sched
+%C%_sched_SOURCES = %D%/sched.c
+%C%_sched_LDADD = $(TRACE_DAT_LIBS)
+EXTRA_DIST += %D%/sched.py
+.PHONY: bench-sched
+bench-sched: %D%/sched $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
+	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/sched.py --perf
