@@ -18,7 +18,8 @@
 #include <sys/utsname.h>
 
 enum {
-	STAGE_BYTES = 256 << 10,
+	STAGE_BYTES =
+		512 << 10, /* touched as far as it is filled, a page of the largest kind at least */
 	TEXT_BYTES = 1 << 20, /* of a description, of the kernel's own */
 	STATS_BYTES = 1024,
 	EVENTS_MAX = 32,

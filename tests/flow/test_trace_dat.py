@@ -96,7 +96,7 @@ FILES = [(6, "none"), (7, "none"), (7, "zlib"), (7, "zstd")]
 @case
 def reads_every_kind_of_file_to_the_event(folder):
     path = os.path.join(folder, "trace.dat")
-    kinds = itertools.product(FILES, (False, True), (4, 8), (512, 4096, 65536),
+    kinds = itertools.product(FILES, (False, True), (4, 8), (512, 4096, 1 << 19),
                               ([0], [0, 1, 2, 3], [2, 7, 130]))
     for seed, ((version, compression), is_old, long_size, page_bytes, cpus) in enumerate(kinds):
         told = random_trace(seed, cpus, version=version, compression=compression, is_old=is_old,
@@ -258,13 +258,21 @@ def refuses_what_it_cannot_read_with_one_line(folder):
     def versioned(version):
         return whole[:10] + version + whole[11:]
 
+    # a table that names the data of core 0 for core 1 and 2 too
+    shared = Trace(version=6, cpus=3)
+    for number in range(1500):
+        shared.switch(0, number, IDLE, Task(100, "sh"))
+    shared = bytearray(shared.to_bytes())
+    table = shared.index(b"flyrecord\0") + 10
+    shared[table + 16:table + 48] = shared[table:table + 16] * 2
     strange = Trace()
     strange.compression = "lz77"
     strange.pack = lambda data: data
     for data, part in ((b"", "not a file of trace-cmd"), (b"hello\n" * 9, "not a file of trace-cmd"),
                        (versioned(b"5"), "version 5"), (Trace(big_endian=True).to_bytes(),
                                                         "big-endian"),
-                       (strange.to_bytes(), "compression lz77"), (whole[:12], "end"),
+                       (strange.to_bytes(), "compression lz77"),
+                       (bytes(shared), "overlap"), (whole[:12], "end"),
                        (whole[:2000], "end")):
         with open(path, "wb") as file:
             file.write(data)

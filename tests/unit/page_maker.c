@@ -5,7 +5,7 @@
 
 #define FIELD(kind, name, offset, size, is_signed)                                                 \
 	"\tfield:" kind " " name ";\toffset:" #offset ";\tsize:" #size ";\tsigned:" #is_signed ";" \
-											       "\n"
+	"\n"
 #define COMMON                                                                                     \
 	"format:\n" FIELD("unsigned short", "common_type", 0, 2, 0)                                \
 		FIELD("unsigned char", "common_flags", 2, 1, 0)                                    \

@@ -11,8 +11,8 @@
 enum {
 	BLOCKS = 4,
 	BLOCK_PAGES = 16,
-	CHUNK_MAX = 16 << 20,
-	EVENT_GROWTH = 8, /* bytes of room for events a byte of page takes */
+	CHUNK_PAGES_MAX = 16, /* trace-cmd packs ten together */
+	EVENT_GROWTH = 8,     /* bytes of room for events a byte of page takes */
 };
 
 #define LOAD_MAX (UINT64_C(1) << 31)
@@ -108,7 +108,8 @@ static int read_plain(struct jem_dat_load *load, struct lane *lane, size_t page_
 }
 
 /* The chunk at lane->at into scratch, unless it is there. sizes: packed, unpacked. */
-static int load_chunk(struct jem_dat_load *load, struct lane *lane, uint32_t sizes[2])
+static int load_chunk(struct jem_dat_load *load, struct lane *lane, size_t page_bytes,
+		      uint32_t sizes[2])
 {
 	const struct jem_dat_file *file = &load->file->file;
 	uint64_t left = lane->end - lane->at;
@@ -119,7 +120,7 @@ static int load_chunk(struct jem_dat_load *load, struct lane *lane, uint32_t siz
 		end_lane(load, lane, "its data are cut off");
 		return 0;
 	}
-	if (sizes[0] > left - 8 || !sizes[1] || sizes[1] > CHUNK_MAX) {
+	if (sizes[0] > left - 8 || !sizes[1] || sizes[1] > page_bytes * CHUNK_PAGES_MAX) {
 		end_lane(load, lane,
 			 sizes[0] > left - 8 ? "a chunk is cut off" : "a chunk of impossible size");
 		return 0;
@@ -149,7 +150,7 @@ static int read_packed(struct jem_dat_load *load, struct lane *lane, size_t page
 {
 	uint32_t sizes[2];
 	size_t want = page_bytes * load->block_pages;
-	int status = load_chunk(load, lane, sizes);
+	int status = load_chunk(load, lane, page_bytes, sizes);
 
 	if (status < 0 || lane->has_ended)
 		return status;

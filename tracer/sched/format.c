@@ -119,7 +119,7 @@ static struct jem_sched_field place(struct tep_event *event, const char *name, b
 	struct jem_sched_field field = { 0, 0, JEM_SCHED_ABSENT };
 
 	if (!found || found->offset < 0 || found->size <= 0 || found->size > 255 ||
-	    found->offset > JEM_SCHED_PAGE_MAX / 2)
+	    found->offset > INT16_MAX)
 		return field;
 	field = (struct jem_sched_field){ (uint16_t)found->offset, (uint8_t)found->size,
 					  JEM_SCHED_FIXED };

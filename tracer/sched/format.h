@@ -19,9 +19,10 @@
 #include <stdint.h>
 
 enum {
-	JEM_SCHED_LAYOUTS = 16,     /* lines of events.def, and the empty one */
-	JEM_SCHED_STATES = 16,      /* bits of prev_state that have a name */
-	JEM_SCHED_PAGE_MAX = 65536, /* bytes of a sub-buffer, its head included */
+	JEM_SCHED_LAYOUTS = 16, /* lines of events.def, and the empty one */
+	JEM_SCHED_STATES = 16,  /* bits of prev_state that have a name */
+	JEM_SCHED_PAGE_MAX =
+		512 << 10, /* bytes of a sub-buffer: the kernel takes 128 pages at most */
 };
 
 enum jem_sched_place {

@@ -37,7 +37,10 @@ struct jem_sched_merge {
 
 static bool is_before(const struct jem_sched_merge *merge, uint32_t a, uint32_t b)
 {
-	return merge->keys[a] < merge->keys[b] || (merge->keys[a] == merge->keys[b] && a < b);
+	int64_t left = merge->keys[a];
+	int64_t right = merge->keys[b];
+
+	return left < right || (left == right && a < b);
 }
 
 static void set_key(struct jem_sched_merge *merge, size_t lane)

@@ -70,6 +70,10 @@ int jem_dat_add_lane(struct jem_trace_dat *file, uint64_t cpu, uint64_t at, uint
 			return 0;
 		size = file->file.size - at;
 	}
+	/* Else a small file could name the same bytes for as many cores as it likes. */
+	file->data_bytes += size;
+	if (file->data_bytes > file->file.size)
+		return jem_err_set(err, -EBADMSG, "the data of its cores overlap");
 	if (file->lane_count >= JEM_DAT_LANES_MAX)
 		return jem_err_set(err, -EBADMSG, "more than %d cores", JEM_DAT_LANES_MAX);
 	if (!(file->lane_count & (file->lane_count - 1))) {
@@ -136,7 +140,7 @@ int jem_dat_read_header_info(struct jem_dat_cursor *cursor, struct jem_sched_des
 			     struct jem_err *err)
 {
 	auto_free char *text = NULL;
-	uint64_t size;
+	uint64_t size = 0;
 	size_t len;
 	int status = expect(cursor, "header_page", err);
 

@@ -35,6 +35,7 @@ struct jem_trace_dat {
 	size_t buffer_count;
 	struct jem_dat_lane *lanes; /* owned; by core, then buffer */
 	size_t lane_count;
+	uint64_t data_bytes; /* of all lanes */
 	/* of an x86-tsc clock */
 	uint32_t multiplier, shift;
 	uint64_t offset;
