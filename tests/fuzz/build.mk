@@ -109,3 +109,6 @@ FUZZ_TESTS += %D%/fuzz_code %D%/fuzz_expression
 FUZZ_TESTS += %D%/fuzz_trace_dat
 %C%_fuzz_trace_dat_SOURCES = %D%/fuzz_trace_dat.c
 %C%_fuzz_trace_dat_LDADD = $(FUZZ_MAIN) $(TRACE_DAT_LIBS)
+FUZZ_TESTS += %D%/fuzz_sched_machine
+%C%_fuzz_sched_machine_SOURCES = %D%/fuzz_sched_machine.c
+%C%_fuzz_sched_machine_LDADD = $(FUZZ_MAIN) libsched.a libcommon.a -lm

@@ -221,6 +221,7 @@ CASE(leaves_out_what_no_kernel_writes)
 		    { JEM_SCHED_SWITCH, 0, 1, INT32_MAX },
 		    { JEM_SCHED_SWITCH, 0, 1 << 22, 2 },
 		    { JEM_SCHED_WAKING, 0, 1, 0 },
+		    { JEM_SCHED_EXEC, 0, 0, 1 },
 		    { JEM_SCHED_TYPE_COUNT, 0, 1, 2 } };
 
 	sched_open(&b);

@@ -198,8 +198,11 @@ static bool is_possible(const struct jem_sched_event *event)
 		return false;
 	if (event->type == JEM_SCHED_LOST)
 		return true;
-	return is_known(event->pid) && is_known(event->other) &&
-	       (event->other || event->type == JEM_SCHED_SWITCH);
+	if (!is_known(event->pid) || !is_known(event->other))
+		return false;
+	if (event->type == JEM_SCHED_EXEC && !event->pid)
+		return false;
+	return event->other || event->type == JEM_SCHED_SWITCH;
 }
 
 /* Whatever the event is about, its task was on the core. */

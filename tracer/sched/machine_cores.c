@@ -206,7 +206,7 @@ static int64_t change_time(const struct jem_sched_machine *m, const struct core 
 		from_ns = m->tally.begin_ns;
 	else if (core->state != CORE_UNSURE)
 		from_ns = later(core->last_ns, core->since_ns);
-	if (is_waiting)
+	if (comes) /* till then it was seen elsewhere, or awake */
 		from_ns = later(from_ns, comes->since_ns);
 	if (core->state == CORE_BUSY)
 		return middle(from_ns, latest_leave(m, &m->lives[core->slot], from_ns));

@@ -70,7 +70,7 @@ int jem_machine_birth(struct jem_sched_machine *m, int32_t tid, int64_t ns, uint
 	if (rc < 0)
 		return rc;
 	m->lives[slot] = (struct live){
-		.since_ns = ns == NO_TIME ? m->now_ns : ns,
+		.since_ns = ns == NO_TIME ? m->tally.begin_ns : ns,
 		.woken_ns = NO_TIME,
 		.serial = m->serial_next++,
 		.tid = tid,
