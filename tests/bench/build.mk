@@ -75,3 +75,6 @@ EXTRA_DIST += %D%/sched.py
 .PHONY: bench-sched
 bench-sched: %D%/sched $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/sched.py --perf
+BENCHES += %D%/sched_machine
+%C%_sched_machine_SOURCES = %D%/sched_machine.c tests/unit/sched_sim.c tests/unit/sched_sim.h
+%C%_sched_machine_LDADD = libsched.a libcommon.a -lm
