@@ -137,3 +137,12 @@ sched_tests = %D%/test_record.py %D%/test_trace_dat.py
 FLOW_TESTS += $(sched_tests)
 LONG_TESTS += $(sched_tests)
 dist_check_SCRIPTS += $(sched_tests)
+
+# scheduling: numbers of trace.dat files, beside the text of trace-cmd
+check_PROGRAMS += %D%/sched_numbers
+%C%_sched_numbers_SOURCES = %D%/sched_numbers.c
+%C%_sched_numbers_LDADD = $(TRACE_DAT_LIBS) -lm
+sched_numbers_tests = %D%/test_sched_numbers.py
+FLOW_TESTS += $(sched_numbers_tests)
+LONG_TESTS += $(sched_numbers_tests)
+dist_check_SCRIPTS += $(sched_numbers_tests)
