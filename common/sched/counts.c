@@ -12,104 +12,103 @@ enum kind {
 	WAIT_ENDS,
 };
 
-static int add(struct jem_sched_edges *edges, const struct jem_sched_select *select, int64_t from,
-	       int64_t to, enum kind begins)
-{
-	int rc;
+struct sums {
+	const struct jem_sched_model *model;   /* borrowed */
+	const struct jem_sched_select *select; /* borrowed */
+	struct jem_sched_counts counts;
+	size_t cap; /* of its steps */
+	uint32_t running, waiting;
+};
 
-	if (!jem_sched_select_cut(select, &from, &to))
+static unsigned intervals_of(void *context, size_t cpu, const struct jem_sched_slice *slice,
+			     struct jem_sched_interval *ret)
+{
+	const struct sums *sums = context;
+	int64_t from = slice->start_ns;
+	int64_t to = from + (int64_t)slice->run_ns;
+	unsigned count = 0;
+
+	if (!jem_sched_select_task(sums->model, sums->select, slice->task))
 		return 0;
-	rc = jem_sched_edges_add(edges, from, 0, (uint8_t)begins);
-	return rc < 0 ? rc : jem_sched_edges_add(edges, to, 0, (uint8_t)(begins + 1));
+	if (jem_sched_select_cut(sums->select, &from, &to))
+		ret[count++] = (struct jem_sched_interval){ from, to, (uint16_t)cpu, RUN_BEGINS };
+	from = slice->start_ns - (int64_t)slice->wait_ns;
+	to = slice->start_ns;
+	if (jem_sched_select_cut(sums->select, &from, &to))
+		ret[count++] = (struct jem_sched_interval){ from, to, (uint16_t)cpu, WAIT_BEGINS };
+	return count;
 }
 
-static int collect(const struct jem_sched_model *model, const struct jem_sched_select *select,
-		   struct jem_sched_edges *edges)
+static int add_step(struct sums *sums, int64_t at_ns)
 {
-	for (size_t c = 0; c < model->cpu_count; c++) {
-		const struct jem_sched_cpu *cpu = &model->cpus[c];
-
-		if (!jem_sched_select_cpu(select, cpu->number))
-			continue;
-		for (size_t i = 0; i < cpu->count; i++) {
-			const struct jem_sched_slice *slice = &cpu->slices[i];
-			int64_t start = slice->start_ns;
-			int rc;
-
-			if (!jem_sched_select_task(model, select, slice->task))
-				continue;
-			rc = add(edges, select, start, start + (int64_t)slice->run_ns, RUN_BEGINS);
-			if (rc == 0)
-				rc = add(edges, select, start - (int64_t)slice->wait_ns, start,
-					 WAIT_BEGINS);
-			if (rc < 0)
-				return rc;
-		}
-	}
-	return 0;
-}
-
-/* Steps are no more than edges and one, so they are written without asking for room. */
-static void add_step(struct jem_sched_counts *counts, int64_t at_ns, uint32_t running,
-		     uint32_t waiting)
-{
+	struct jem_sched_counts *counts = &sums->counts;
 	struct jem_sched_step *last = counts->count ? &counts->steps[counts->count - 1] : NULL;
-	uint32_t runnable = running + waiting;
+	uint32_t runnable = sums->running + sums->waiting;
 
-	if (last && last->running == running && last->runnable == runnable)
-		return;
-	if (last) {
+	if (last && last->running == sums->running && last->runnable == runnable)
+		return 0;
+	if (last && last->at_ns == at_ns) { /* the first step: the window begins with a task */
+		counts->count = 0;
+	} else if (last) {
 		uint64_t ns = (uint64_t)(at_ns - last->at_ns);
 
 		counts->run_ns += ns * last->running;
 		counts->wait_ns += ns * (last->runnable - last->running);
 	}
-	if (running > counts->running_max)
-		counts->running_max = running;
+	if (sums->running > counts->running_max)
+		counts->running_max = sums->running;
 	if (runnable > counts->runnable_max)
 		counts->runnable_max = runnable;
-	counts->steps[counts->count++] = (struct jem_sched_step){ at_ns, running, runnable };
+	if (counts->count == sums->cap) {
+		size_t cap = sums->cap ? sums->cap + sums->cap / 2 : 256;
+		struct jem_sched_step *steps = reallocarray(counts->steps, cap, sizeof(*steps));
+
+		if (!steps)
+			return -ENOMEM;
+		counts->steps = steps;
+		sums->cap = cap;
+	}
+	counts->steps[counts->count++] = (struct jem_sched_step){ at_ns, sums->running, runnable };
+	return 0;
 }
 
-static void sum(const struct jem_sched_edges *edges, struct jem_sched_counts *counts)
+static int on_edges(void *context, const struct jem_sched_edge *edges, size_t count)
 {
-	uint32_t running = 0;
-	uint32_t waiting = 0;
+	struct sums *sums = context;
+	int rc = 0;
 
-	for (size_t i = 0; i < edges->count;) {
-		int64_t at_ns = edges->edges[i].at_ns;
+	for (size_t i = 0; i < count && rc == 0;) {
+		int64_t at_ns = edges[i].at_ns;
 
 		/* All of one time together: a switch is no moment without a task. */
-		for (; i < edges->count && edges->edges[i].at_ns == at_ns; i++) {
-			enum kind kind = (enum kind)edges->edges[i].kind;
-
-			running += (kind == RUN_BEGINS) - (kind == RUN_ENDS);
-			waiting += (kind == WAIT_BEGINS) - (kind == WAIT_ENDS);
+		for (; i < count && edges[i].at_ns == at_ns; i++) {
+			sums->running +=
+				(edges[i].kind == RUN_BEGINS) - (edges[i].kind == RUN_ENDS);
+			sums->waiting +=
+				(edges[i].kind == WAIT_BEGINS) - (edges[i].kind == WAIT_ENDS);
 		}
-		add_step(counts, at_ns, running, waiting);
+		rc = add_step(sums, at_ns);
 	}
+	return rc;
 }
 
 int jem_sched_counts_make(const struct jem_sched_model *model,
 			  const struct jem_sched_select *select, struct jem_sched_counts *ret)
 {
-	struct jem_sched_counts counts = { 0 };
-	struct jem_sched_edges edges = { 0 };
-	int rc = collect(model, select, &edges);
+	struct sums sums = { .model = model, .select = select };
+	struct jem_sched_edges edges = { .model = model,
+					 .select = select,
+					 .context = &sums,
+					 .intervals = intervals_of,
+					 .edges = on_edges };
+	int rc = add_step(&sums, select->from_ns);
 
 	if (rc == 0)
-		rc = jem_sched_edges_sort(&edges);
-	if (rc == 0) {
-		counts.steps = calloc(edges.count + 1, sizeof(*counts.steps));
-		rc = counts.steps ? 0 : -ENOMEM;
-	}
-	if (rc == 0) {
-		if (!edges.count || edges.edges[0].at_ns > select->from_ns)
-			add_step(&counts, select->from_ns, 0, 0);
-		sum(&edges, &counts);
-		*ret = counts;
-	}
-	jem_sched_edges_deinit(&edges);
+		rc = jem_sched_edges_each(&edges);
+	if (rc < 0)
+		jem_sched_counts_deinit(&sums.counts);
+	else
+		*ret = sums.counts;
 	return rc;
 }
 

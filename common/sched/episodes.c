@@ -23,7 +23,10 @@ struct core {
 };
 
 struct sweep {
-	struct core *cores;   /* owned; by index in the model */
+	const struct jem_sched_model *model;   /* borrowed */
+	const struct jem_sched_select *select; /* borrowed */
+	int64_t at_ns;                         /* up to when it has come */
+	struct core *cores;                    /* owned; by index in the model */
 	uint32_t idle;        /* cores that run nothing and for which nothing waits */
 	uint64_t overloading; /* tasks that wait on busy cores */
 	struct jem_sched_episode now;
@@ -62,57 +65,44 @@ bool jem_sched_wait_of(const struct jem_sched_model *model, const struct jem_sch
 	return true;
 }
 
-/* The edge bears the core's index: numbers have holes. */
-static int add(struct jem_sched_edges *edges, size_t index, int64_t from, int64_t to,
-	       enum kind begins)
+static unsigned intervals_of(void *context, size_t cpu, const struct jem_sched_slice *slice,
+			     struct jem_sched_interval *ret)
 {
-	int rc = jem_sched_edges_add(edges, from, (uint16_t)index, (uint8_t)begins);
+	const struct sweep *sweep = context;
+	int64_t from = slice->start_ns;
+	int64_t to = from + (int64_t)slice->run_ns;
+	struct jem_sched_wait wait;
+	unsigned count = 0;
 
-	return rc < 0 ? rc : jem_sched_edges_add(edges, to, (uint16_t)index, (uint8_t)(begins + 1));
+	if (jem_sched_select_cut(sweep->select, &from, &to))
+		ret[count++] = (struct jem_sched_interval){ from, to, (uint16_t)cpu, RUN_BEGINS };
+	if (slice->wait_ns && jem_sched_wait_of(sweep->model, sweep->select, slice, &wait)) {
+		ret[count++] = (struct jem_sched_interval){
+			wait.from_ns, wait.to_ns, (uint16_t)(sweep->model->cpu_index[wait.cpu] - 1),
+			wait.is_bound ? BOUND_BEGINS : WAIT_BEGINS
+		};
+	}
+	return count;
 }
 
-static int collect_core(const struct jem_sched_model *model, const struct jem_sched_select *select,
-			size_t index, struct jem_sched_edges *edges)
+/* Gaps of the selection; `ret` has room for all. */
+static size_t gaps_of(const struct jem_sched_model *model, const struct jem_sched_select *select,
+		      struct jem_sched_interval *ret)
 {
-	const struct jem_sched_cpu *cpu = &model->cpus[index];
+	size_t count = 0;
 
-	for (size_t i = 0; i < cpu->count; i++) {
-		const struct jem_sched_slice *slice = &cpu->slices[i];
-		int64_t from = slice->start_ns;
-		int64_t to = from + (int64_t)slice->run_ns;
-		struct jem_sched_wait wait;
-		int rc = 0;
-
-		if (jem_sched_select_cut(select, &from, &to))
-			rc = add(edges, index, from, to, RUN_BEGINS);
-		if (rc == 0 && jem_sched_wait_of(model, select, slice, &wait))
-			rc = add(edges, model->cpu_index[wait.cpu] - 1, wait.from_ns, wait.to_ns,
-				 wait.is_bound ? BOUND_BEGINS : WAIT_BEGINS);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int collect(const struct jem_sched_model *model, const struct jem_sched_select *select,
-		   struct jem_sched_edges *edges)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < model->cpu_count && rc == 0; i++) {
-		if (jem_sched_select_cpu(select, model->cpus[i].number))
-			rc = collect_core(model, select, i, edges);
-	}
-	for (size_t i = 0; i < model->gap_count && rc == 0; i++) {
+	for (size_t i = 0; i < model->gap_count; i++) {
 		const struct jem_sched_gap *gap = &model->gaps[i];
 		int64_t from = gap->from_ns;
 		int64_t to = gap->to_ns;
 
 		if (jem_sched_select_cpu(select, gap->cpu) &&
 		    jem_sched_select_cut(select, &from, &to))
-			rc = add(edges, model->cpu_index[gap->cpu] - 1, from, to, GAP_BEGINS);
+			ret[count++] = (struct jem_sched_interval){
+				from, to, (uint16_t)(model->cpu_index[gap->cpu] - 1), GAP_BEGINS
+			};
 	}
-	return rc < 0 ? rc : jem_sched_edges_sort(edges);
+	return count;
 }
 
 static void weigh(struct sweep *sweep, const struct core *core, int sign)
@@ -176,17 +166,19 @@ static void pass_time(struct sweep *sweep, int64_t from_ns, int64_t to_ns)
 	sweep->result->wasted_ns += ns * wasted;
 }
 
-static void run(struct sweep *sweep, const struct jem_sched_edges *edges)
+static int on_edges(void *context, const struct jem_sched_edge *edges, size_t count)
 {
-	for (size_t i = 0; i < edges->count;) {
-		int64_t at_ns = edges->edges[i].at_ns;
+	struct sweep *sweep = context;
 
-		for (; i < edges->count && edges->edges[i].at_ns == at_ns; i++)
-			take(sweep, &edges->edges[i]);
-		if (i < edges->count)
-			pass_time(sweep, at_ns, edges->edges[i].at_ns);
+	for (size_t i = 0; i < count;) {
+		int64_t at_ns = edges[i].at_ns;
+
+		pass_time(sweep, sweep->at_ns, at_ns);
+		sweep->at_ns = at_ns;
+		for (; i < count && edges[i].at_ns == at_ns; i++)
+			take(sweep, &edges[i]);
 	}
-	close_episode(sweep);
+	return 0;
 }
 
 static int by_time(const void *a, const void *b)
@@ -210,19 +202,29 @@ static int by_waste(const void *a, const void *b)
 static int find(const struct jem_sched_model *model, const struct jem_sched_select *select,
 		struct jem_sched_episodes *episodes)
 {
-	struct jem_sched_edges edges = { 0 };
-	struct sweep sweep = { .result = episodes };
-	int rc = collect(model, select, &edges);
+	struct jem_sched_interval *gaps = calloc(model->gap_count + 1, sizeof(*gaps));
+	struct sweep sweep = { .model = model,
+			       .select = select,
+			       .at_ns = select->from_ns,
+			       .cores = calloc(model->cpu_count + 1, sizeof(*sweep.cores)),
+			       .result = episodes };
+	struct jem_sched_edges edges = { .model = model,
+					 .select = select,
+					 .others = gaps,
+					 .context = &sweep,
+					 .intervals = intervals_of,
+					 .edges = on_edges };
+	int rc = -ENOMEM;
 
-	sweep.cores = calloc(model->cpu_count + 1, sizeof(*sweep.cores));
-	if (!sweep.cores)
-		rc = -ENOMEM;
-	for (size_t i = 0; i < model->cpu_count; i++)
-		sweep.idle += jem_sched_select_cpu(select, model->cpus[i].number);
-	if (rc == 0)
-		run(&sweep, &edges);
+	if (gaps && sweep.cores) {
+		edges.other_count = gaps_of(model, select, gaps);
+		for (size_t i = 0; i < model->cpu_count; i++)
+			sweep.idle += jem_sched_select_cpu(select, model->cpus[i].number);
+		rc = jem_sched_edges_each(&edges);
+		close_episode(&sweep);
+	}
+	free(gaps);
 	free(sweep.cores);
-	jem_sched_edges_deinit(&edges);
 	return rc;
 }
 

@@ -10,27 +10,9 @@ enum {
 
 /* What is collected for one episode. */
 struct waiters {
-	uint32_t *tasks; /* owned; some twice */
-	size_t count, cap;
-	uint8_t *cpus; /* owned; by index in the model: somebody waited there */
+	uint8_t *tasks; /* owned; a bit of each that waited */
+	uint8_t *cpus;  /* owned; by index in the model: somebody waited there */
 };
-
-static int add_waiter(struct waiters *waiters, uint32_t task)
-{
-	if (waiters->count && waiters->tasks[waiters->count - 1] == task)
-		return 0;
-	if (waiters->count == waiters->cap) {
-		size_t cap = waiters->cap ? 2 * waiters->cap : 64;
-		uint32_t *tasks = reallocarray(waiters->tasks, cap, sizeof(*tasks));
-
-		if (!tasks)
-			return -ENOMEM;
-		waiters->tasks = tasks;
-		waiters->cap = cap;
-	}
-	waiters->tasks[waiters->count++] = task;
-	return 0;
-}
 
 static int64_t later(int64_t a, int64_t b)
 {
@@ -42,36 +24,51 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* A wait counts where it is for a core that runs something meanwhile. */
-static int add_wait(const struct jem_sched_model *model, const struct jem_sched_slice *slice,
-		    const struct jem_sched_wait *wait, struct jem_sched_episode *episode,
-		    struct waiters *waiters)
+/* Does the core of the wait run something meanwhile? */
+static bool is_for_busy(const struct jem_sched_model *model, const struct jem_sched_slice *slice,
+			uint16_t number, int64_t from_ns, int64_t to_ns)
 {
-	const struct jem_sched_cpu *cpu = jem_sched_model_find_cpu(model, wait->cpu);
-	size_t at = jem_sched_cpu_at(cpu, later(wait->from_ns, episode->from_ns));
+	const struct jem_sched_cpu *cpu = jem_sched_model_find_cpu(model, number);
+	size_t at;
 
-	if (at == cpu->count || cpu->slices[at].start_ns >= sooner(wait->to_ns, episode->to_ns))
-		return 0;
+	/* Mostly it is what ran before on the same core. */
+	if (number == slice->cpu && slice > cpu->slices && slice[-1].start_ns < to_ns &&
+	    slice[-1].start_ns + (int64_t)slice[-1].run_ns > from_ns)
+		return true;
+	at = jem_sched_cpu_at(cpu, from_ns);
+	return at < cpu->count && cpu->slices[at].start_ns < to_ns;
+}
+
+static void add_wait(const struct jem_sched_model *model, const struct jem_sched_slice *slice,
+		     const struct jem_sched_wait *wait, struct jem_sched_episode *episode,
+		     struct waiters *waiters)
+{
+	uint8_t bit = (uint8_t)(1u << slice->task % 8);
+
+	if (!is_for_busy(model, slice, wait->cpu, later(wait->from_ns, episode->from_ns),
+			 sooner(wait->to_ns, episode->to_ns)))
+		return;
 	waiters->cpus[model->cpu_index[wait->cpu] - 1] = 1;
-	if (!waiters->count || slice->wait_ns > episode->wait_max_ns) {
+	if (!episode->tasks || slice->wait_ns > episode->wait_max_ns) {
 		episode->wait_max_ns = slice->wait_ns;
 		episode->worst = *slice;
 		episode->wait_cpu = wait->cpu;
 	}
-	return add_waiter(waiters, slice->task);
+	episode->tasks += !(waiters->tasks[slice->task / 8] & bit);
+	waiters->tasks[slice->task / 8] |= bit;
 }
 
 /* Episodes are in order of time and apart. */
-static int add_slice(const struct jem_sched_model *model, const struct jem_sched_select *select,
-		     const struct jem_sched_slice *slice, struct jem_sched_episodes *episodes,
-		     struct waiters *waiters)
+static void add_slice(const struct jem_sched_model *model, const struct jem_sched_select *select,
+		      const struct jem_sched_slice *slice, struct jem_sched_episodes *episodes,
+		      struct waiters *waiters)
 {
 	struct jem_sched_wait wait;
 	size_t low = 0;
 	size_t high = episodes->worst_count;
 
 	if (!slice->wait_ns || !jem_sched_wait_of(model, select, slice, &wait) || wait.is_bound)
-		return 0;
+		return;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -80,30 +77,13 @@ static int add_slice(const struct jem_sched_model *model, const struct jem_sched
 		else
 			low = middle + 1;
 	}
-	for (; low < episodes->worst_count && episodes->worst[low].from_ns < wait.to_ns; low++) {
-		int rc = add_wait(model, slice, &wait, &episodes->worst[low], &waiters[low]);
-
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	for (; low < episodes->worst_count && episodes->worst[low].from_ns < wait.to_ns; low++)
+		add_wait(model, slice, &wait, &episodes->worst[low], &waiters[low]);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a;
-	uint32_t y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int settle_waiters(const struct jem_sched_model *model, struct waiters *waiters,
+static int settle_waiters(const struct jem_sched_model *model, const struct waiters *waiters,
 			  struct jem_sched_episode *episode)
 {
-	if (waiters->count)
-		qsort(waiters->tasks, waiters->count, sizeof(*waiters->tasks), by_number);
-	for (size_t i = 0; i < waiters->count; i++)
-		episode->tasks += !i || waiters->tasks[i] != waiters->tasks[i - 1];
 	episode->wait_cpus = calloc(model->cpu_count, sizeof(*episode->wait_cpus));
 	if (!episode->wait_cpus)
 		return -ENOMEM;
@@ -186,8 +166,9 @@ static int fill(const struct jem_sched_model *model, const struct jem_sched_sele
 	int rc = 0;
 
 	for (size_t i = 0; i < episodes->worst_count; i++) {
+		waiters[i].tasks = calloc(model->task_count / 8 + 1, 1);
 		waiters[i].cpus = calloc(model->cpu_count, 1);
-		if (!waiters[i].cpus)
+		if (!waiters[i].tasks || !waiters[i].cpus)
 			return -ENOMEM;
 	}
 	for (size_t c = 0; c < model->cpu_count; c++) {
@@ -195,8 +176,8 @@ static int fill(const struct jem_sched_model *model, const struct jem_sched_sele
 
 		if (!jem_sched_select_cpu(select, cpu->number))
 			continue;
-		for (size_t i = 0; i < cpu->count && rc == 0; i++)
-			rc = add_slice(model, select, &cpu->slices[i], episodes, waiters);
+		for (size_t i = 0; i < cpu->count; i++)
+			add_slice(model, select, &cpu->slices[i], episodes, waiters);
 	}
 	for (size_t i = 0; i < episodes->worst_count && rc == 0; i++) {
 		rc = settle_waiters(model, &waiters[i], &episodes->worst[i]);
