@@ -7,4 +7,5 @@ EXTRA_DIST += %D%/calls.md %D%/decisions/0008-calls-across-processes.md
 EXTRA_DIST += %D%/decisions/0004-redaction.md
 EXTRA_DIST += %D%/decisions/0006-folder-bound.md
 EXTRA_DIST += %D%/decisions/0007-guards.md
+EXTRA_DIST += %D%/decisions/0010-scheduling-states.md
 EXTRA_DIST += %D%/wire.md %D%/decisions/0005-delivery-annotations.md
