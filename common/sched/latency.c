@@ -89,9 +89,10 @@ void jem_sched_moves_make(const struct jem_sched_model *model,
 			  const struct jem_sched_select *select,
 			  const struct jem_topology *topology, struct jem_sched_moves *ret)
 {
-	struct moving moving = { topology, ret };
+	struct moving moving = { .topology = topology };
 
 	*ret = (struct jem_sched_moves){ 0 };
+	moving.moves = ret;
 	each_start(model, select, add_move, &moving);
 }
 
