@@ -160,15 +160,28 @@ static int leave(struct jem_sched_machine *m, struct core *core,
 	return 0;
 }
 
+/* A mean that forgets: for the cores that come out of idle without a word. */
+static void learn_idle_exit(struct jem_sched_machine *m, const struct live *live, int64_t idle_ns)
+{
+	int64_t from_ns = live->since_ns > idle_ns ? live->since_ns : idle_ns;
+
+	/* What was fetched from another core's queue was not woken for this one. */
+	if (live->state == TASK_WAITING && !(live->marks & MARK_PREEMPTED) &&
+	    live->next_move != JEM_SCHED_BALANCED)
+		m->idle_exit_ns += (m->now_ns - from_ns - m->idle_exit_ns) / 16;
+}
+
 static int on_switch(struct jem_sched_machine *m, const struct jem_sched_event *event)
 {
 	struct core *core = &m->cores[event->cpu];
+	int64_t since_ns;
 	uint32_t slot;
 	int rc = 0;
 
 	m->tally.switches++;
 	if (core->tid != event->pid)
 		rc = jem_machine_correct(m, event->cpu, event->pid, event->pid_comm);
+	since_ns = core->since_ns;
 	if (rc == 0 && core->state == CORE_BUSY)
 		rc = leave(m, core, event);
 	if (rc < 0)
@@ -183,7 +196,11 @@ static int on_switch(struct jem_sched_machine *m, const struct jem_sched_event *
 	rc = jem_machine_get(m, event->other, event->comm, &slot);
 	if (rc == 0 && m->lives[slot].state == TASK_RUNNING)
 		rc = jem_machine_evict(m, slot);
-	return rc < 0 ? rc : jem_machine_start(m, event->cpu, slot, m->now_ns, 0);
+	if (rc < 0)
+		return rc;
+	if (!event->pid)
+		learn_idle_exit(m, &m->lives[slot], since_ns);
+	return jem_machine_start(m, event->cpu, slot, m->now_ns, 0);
 }
 
 static bool is_known(int32_t tid)

@@ -13,7 +13,8 @@
  *
  * A switch that is missing shows when an event tells that another task is on a core than was thought. It
  * is put between the last sign of the one and the first of the other: half-way, but not before the other
- * was woken nor after the first was, if that is known.
+ * was woken nor after the first was, if that is known. An idle core takes what is woken for it as long after
+ * as it mostly does.
  *
  * A wait begins with sched_waking (sched_wakeup where that is not traced), but not before the task left its
  * core, or with preemption. Time goes forward: an event from before the last counts as at its time.

@@ -210,10 +210,12 @@ static int64_t change_time(const struct jem_sched_machine *m, const struct core 
 		from_ns = later(from_ns, comes->since_ns);
 	if (core->state == CORE_BUSY)
 		return middle(from_ns, latest_leave(m, &m->lives[core->slot], from_ns));
-	/* An idle core takes at once what is woken for it. */
-	if (core->state == CORE_IDLE && !is_waiting)
-		return middle(from_ns, m->now_ns);
-	return from_ns;
+	if (core->state != CORE_IDLE)
+		return from_ns;
+	/* An idle core takes what is woken for it as soon as it is out of idle. */
+	if (is_waiting && from_ns + m->idle_exit_ns < m->now_ns)
+		return from_ns + m->idle_exit_ns;
+	return middle(from_ns, m->now_ns);
 }
 
 static int replace(struct jem_sched_machine *m, uint16_t cpu, uint32_t slot)

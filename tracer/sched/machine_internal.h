@@ -93,6 +93,7 @@ struct jem_sched_machine {
 	uint32_t *free_slots;         /* owned; a stack */
 	uint32_t slot_count, slot_cap, free_count;
 	uint32_t serial_next;
+	int64_t idle_exit_ns; /* from wake-up to run on an idle core, as it mostly is */
 	bool sees_wakeups;
 };
 
