@@ -304,6 +304,15 @@ static inline uint64_t jem_plan_hash(uint64_t key)
 #define JEM_PLAN_STEPS     4096
 #define JEM_PLAN_FIXED_MAX 64
 
+/*
+ * The word behind UNWIND: a byte for each of these registers, the lowest first: 0, the caller's is the same,
+ * or how many words below the CFA it is saved. The return address is one word below it.
+ */
+#define JEM_PLAN_SAVED                                                                             \
+	{                                                                                          \
+		3, 6, 12, 13, 14, 15                                                               \
+	}
+
 struct jem_plan_op {
 	uint8_t op;
 	uint8_t a, b, c;
@@ -354,7 +363,10 @@ struct jem_plan_op {
 	PLAN_OP(CELL_STRING, "cell: bytes at r[b] up to a NUL, at most the length's bytes")        \
 	PLAN_OP(CELL_VALUE, "cell: the 8 bytes of r[b] (imm: slot)")                               \
 	PLAN_OP(CALLER,                                                                            \
-		"the plan of the call site in r[48], with r[32 + n] as its r[n]; ends this one")
+		"the plan of the call site in r[48], with r[32 + n] as its r[n]; ends this one")   \
+	PLAN_OP(EMIT_BLOCK, "a fixed words <- 8 * a bytes at r[b] + imm; those not there marked")  \
+	PLAN_OP(UNWIND,                                                                            \
+		"CALLER of the frame whose CFA is r[b] + imm; the next word: JEM_PLAN_SAVED")
 
 enum jem_plan_opcode {
 #define PLAN_OP(name, meaning) JEM_OP_##name,
@@ -362,6 +374,12 @@ enum jem_plan_opcode {
 #undef PLAN_OP
 	JEM_OP_COUNT
 };
+
+/* Words of the code that an op takes. */
+static inline uint32_t jem_plan_op_words(uint8_t op)
+{
+	return op == JEM_OP_CONST64 || op == JEM_OP_UNWIND ? 2 : 1;
+}
 
 /* --- hello -------------------------------------------------------------------------------------- */
 

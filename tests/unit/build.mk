@@ -245,9 +245,11 @@ UNIT_TESTS += %D%/test_call_views %D%/test_calls_log %D%/test_job_profile
 
 
 # tracer, the part inside the job
-UNIT_TESTS += %D%/test_machine %D%/test_guard
-%C%_test_machine_SOURCES = %D%/test_machine.c
+UNIT_TESTS += %D%/test_machine %D%/test_machine_frames %D%/test_guard
+%C%_test_machine_SOURCES = %D%/test_machine.c %D%/machine_stage.h
 %C%_test_machine_LDADD = libcheck.a libvalues.a
+%C%_test_machine_frames_SOURCES = %D%/test_machine_frames.c %D%/machine_stage.h
+%C%_test_machine_frames_LDADD = libcheck.a libvalues.a
 %C%_test_guard_SOURCES = %D%/test_guard.c
 %C%_test_guard_LDADD = libcheck.a libvalues.a -lpthread
 

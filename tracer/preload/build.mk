@@ -9,6 +9,7 @@ PRELOAD_GUARDS = \
 	%D%/guard.c %D%/guard.h %D%/guard_backend.h %D%/guard_load.h \
 	%D%/guard_fault.c %D%/guard_readv.c %D%/guard_victim.c \
 	%D%/machine.c %D%/machine.h \
+	%D%/machine_cell.c %D%/machine_internal.h \
 	%D%/next.h %D%/raw.h \
 	%D%/signals.c %D%/signals.h \
 	%D%/signals_stack.c %D%/signals_stack.h

@@ -65,6 +65,7 @@
 	.macro	END_FRAME
 	leave
 	.cfi_def_cfa %rsp, 8
+	.cfi_restore %rbp
 	.endm
 
 	.macro	HOOK name, hook, is_exit
@@ -99,17 +100,13 @@
 .Lfound\@:
 	testl	$SITE_INCLUDED, SITE_FLAGS(%rax)
 	jz	.Lexcluded\@
+	movl	SITE_PLAN(%rax), %edi
+	testl	%edi, VALUES
 	movq	-8(%rsp), %rdi
-	cmpl	$0, VALUES
-	jne	.Lplanned\@
-.Lplain\@:
+	jnz	.Lvalues\@
 	movq	%rax, %rdx
 	leaq	8(%rsp), %rcx
 	jmp	\hook
-.Lplanned\@:
-	cmpl	$0, SITE_PLAN(%rax)
-	jne	.Lvalues\@
-	jmp	.Lplain\@
 
 .Lexcluded\@:
 	cmpl	$0, PATCH
@@ -162,16 +159,21 @@
 	testq	%rax, %rax
 	jz	.Lxmm\@
 	testl	$SITE_XMM, SITE_FLAGS(%rax)
-	jz	.Lcall\@
-.Lxmm\@:
-	MOVE_XMM FRAME_XMM, 1
+	jnz	.Lxmm\@
 .Lcall\@:
 	movq	%rax, %rdx
 	movq	%rsp, %rcx
 	call	\hook\()_values
+	.cfi_remember_state
 	END_FRAME
 .Lreturn\@:
 	ret
+	.cfi_restore_state
+.Lxmm\@:
+	MOVE_XMM FRAME_XMM, 1
+	jmp	.Lcall\@
+	.cfi_def_cfa %rsp, 8
+	.cfi_restore %rbp
 
 .Lcold\@:
 	cmpl	$MODE_OFF, MODE

@@ -60,6 +60,15 @@ bad:
 #define JEM_GUARD_MOVE4(offset)  JEM_GUARD_MOVE("movl", "movl", "eax", offset)
 #define JEM_GUARD_MOVE1(offset)  JEM_GUARD_MOVE("movb", "movb", "al", offset)
 
+/* Sixteen bytes; not whole if they are on two pages, of which one is not there. */
+static inline __attribute__((always_inline)) bool jem_guard_load_pair(uint64_t *to, uint64_t from)
+{
+	JEM_GUARD_MOVE16(0);
+	return true;
+bad:
+	return false;
+}
+
 /* `len` bytes. The last piece overlaps the one before it: no loop over a rest. */
 static inline __attribute__((always_inline)) bool jem_guard_load_bytes(void *to, uint64_t from,
 								       size_t len)
@@ -94,6 +103,12 @@ bad:
 static inline bool jem_guard_load(uint64_t address, uint64_t *ret)
 {
 	__builtin_memcpy(ret, (const void *)(uintptr_t)address, sizeof(*ret));
+	return true;
+}
+
+static inline bool jem_guard_load_pair(uint64_t *to, uint64_t from)
+{
+	__builtin_memcpy(to, (const void *)(uintptr_t)from, 2 * sizeof(*to));
 	return true;
 }
 

@@ -77,7 +77,7 @@ INLINE bool write_known(struct jem_thread *self, struct call call, uint64_t tick
 	if (kind == JEM_RECORD_ENTER)
 		to[3] = call.callsite;
 	if (room) {
-		room = jem_values_copy(self, call.site, call.registers, ticks, to + words, room);
+		room = jem_values_copy(call.site, call.registers, ticks, to + words, room);
 		words += room;
 		flags |= room ? JEM_RECORD_VALUES : 0;
 	}

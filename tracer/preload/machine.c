@@ -3,21 +3,20 @@
 
 #include "tracer/preload/guard.h"
 #include "tracer/preload/guard_load.h"
+#include "tracer/preload/machine_internal.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
 enum {
-	CELL_WORDS = sizeof(struct jem_ring_cell) / 8,
 	ELEMENT_SHIFT_MAX = 31,
 	OPCODES = 64, /* the labels; with JEM_PLAN_REGISTERS: every field of an op is below 64 */
 };
 
+/* The bytes of the word behind UNWIND that say something. */
+#define SAVED_MASK 0xffffffffffffull
+
 /* What an op cannot have: op, a, b or c of 64 and more. One test for all four. */
 #define OP_WRONG 0xc0c0c0c0u
-/* Equal in two ops, of which one is not wrong: the same op on the same r[b], and neither is wrong. */
-#define OP_LIKE 0xc0ffc0ffu
 
 /* By the size of a load: the bytes of a word that it has; 0: there is no such load. */
 static const uint64_t size_masks[OPCODES] = {
@@ -28,32 +27,10 @@ static const uint64_t size_masks[OPCODES] = {
 };
 
 _Static_assert(offsetof(struct jem_ring_parts, caller_words) == 2 &&
-		       offsetof(struct jem_ring_parts, caller_site) == 4 &&
-		       offsetof(struct jem_ring_cell, status) == 2 &&
-		       offsetof(struct jem_ring_cell, len) == 4 &&
-		       offsetof(struct jem_ring_cell, address) == 16,
+		       offsetof(struct jem_ring_parts, caller_site) == 4,
 	       "words that are put together here");
 _Static_assert((int)JEM_OP_COUNT <= (int)OPCODES && JEM_PLAN_REGISTERS == 64,
 	       "one mask checks an op");
-
-/* What an op leaves to be done. */
-enum verdict {
-	GO_ON,
-	ENDED,
-	FAULT, /* of the plan itself */
-};
-
-/* What the cells need too, in memory. */
-struct run {
-	const struct jem_machine *machine;
-	struct jem_machine_frame *frame;
-	bool has_failed; /* a read, since the last JUMP_FAILED */
-	bool is_caller;
-	uint64_t *part;  /* that is being written; NULL: it has no room */
-	uint64_t *cells; /* behind the last one */
-	uint64_t *end;   /* of the room */
-	uint64_t parts;  /* struct jem_ring_parts, as a word */
-};
 
 /* What every op needs. Its address is given to inlined functions only: it stays in registers. */
 struct hot {
@@ -67,13 +44,12 @@ struct hot {
 	uint64_t stack_low, stack_span;
 };
 
-#define IS_LIKELY(condition) __builtin_expect(!!(condition), 1)
-#define INLINE               static inline __attribute__((always_inline))
-#define OP                   INLINE enum verdict
+#define OP INLINE enum jem_verdict
 
 /* --- parts -------------------------------------------------------------------------------------- */
 
-INLINE bool open_part(struct run *run, struct hot *hot, uint64_t *at, uint32_t fixed_words)
+INLINE bool open_part(struct jem_machine_state *run, struct hot *hot, uint64_t *at,
+		      uint32_t fixed_words)
 {
 	if (fixed_words > JEM_PLAN_FIXED_MAX || run->end - at < (ptrdiff_t)fixed_words + 1)
 		return false;
@@ -86,7 +62,7 @@ INLINE bool open_part(struct run *run, struct hot *hot, uint64_t *at, uint32_t f
 }
 
 /* The words that the plan has not come to are there, as ones that could not be read. */
-INLINE void close_part(struct run *run, struct hot *hot)
+INLINE void close_part(struct jem_machine_state *run, struct hot *hot)
 {
 	for (; hot->at < hot->fixed_end; hot->at++) {
 		*hot->at = 0;
@@ -96,7 +72,7 @@ INLINE void close_part(struct run *run, struct hot *hot)
 	run->parts |= (uint64_t)(run->cells - run->part) << (run->is_caller ? 16 : 0);
 }
 
-OP emit(struct run *run, struct hot *hot, uint64_t value, bool is_missing)
+OP emit(struct jem_machine_state *run, struct hot *hot, uint64_t value, bool is_missing)
 {
 	if (hot->at == hot->fixed_end)
 		return FAULT;
@@ -108,13 +84,39 @@ OP emit(struct run *run, struct hot *hot, uint64_t value, bool is_missing)
 
 /* --- memory ------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) bool read_guarded(const struct jem_machine_frame *frame,
-						   uint64_t address, unsigned size, uint64_t *ret)
+INLINE uint64_t span_of(uint64_t low, uint64_t high)
 {
-	*ret = 0;
-	if (jem_guard_copy(ret, address, size, frame->ticks) == size)
+	/* A load of 8 bytes must fit. */
+	return high > low && high - low >= 8 ? high - low - 7 : 0;
+}
+
+/* What is asked when a read is not in the part of the stack that is known: is there more of it? Once. */
+static void widen_stack(struct jem_machine_state *run)
+{
+	const struct jem_machine_frame *frame = run->frame;
+
+	if (run->is_wide || !run->machine->stack_end || !run->stack_span)
+		return;
+	run->is_wide = true;
+	run->stack_span = span_of(frame->stack_low, run->machine->stack_end(frame));
+}
+
+/* Into run->value, 0 if it is not there. The way of what is not simply on the stack. */
+static __attribute__((noinline)) bool read_slowly(struct jem_machine_state *run, uint64_t address,
+						  unsigned size)
+{
+	const struct jem_machine_frame *frame = run->frame;
+
+	widen_stack(run);
+	if (address - frame->stack_low < run->stack_span && jem_guard_load(address, &run->value)) {
+		run->value &= size_masks[size];
 		return true;
-	*ret = 0;
+	}
+	run->value = 0;
+	if (jem_guard_copy(&run->value, address, size, frame->ticks) == size)
+		return true;
+	run->value = 0;
+	run->has_failed = true;
 	return false;
 }
 
@@ -122,151 +124,33 @@ static __attribute__((noinline)) bool read_guarded(const struct jem_machine_fram
  * Eight bytes are loaded whatever is wanted, where it is known that they are there: no branch on the
  * size that could be mispredicted.
  */
-INLINE bool read_memory(struct run *run, const struct hot *hot, uint64_t address, unsigned size,
-			uint64_t *ret)
+INLINE bool read_memory(struct jem_machine_state *run, struct hot *hot, uint64_t address,
+			unsigned size, uint64_t *ret)
 {
+	bool is_read;
+
 	if (IS_LIKELY(address - hot->stack_low < hot->stack_span && jem_guard_load(address, ret))) {
 		*ret &= size_masks[size];
 		return true;
 	}
-	if (read_guarded(run->frame, address, size, ret))
-		return true;
-	run->has_failed = true;
-	return false;
+	is_read = read_slowly(run, address, size);
+	hot->stack_span = run->stack_span;
+	*ret = run->value;
+	return is_read;
 }
 
-/* --- cells -------------------------------------------------------------------------------------- */
-
-/* The room for bytes of a cell, or -1 when not even its head fits. */
-static inline ptrdiff_t cell_room(const struct run *run)
+/* Word by word, as far as each is there: the words that are not, a bit each. */
+static __attribute__((noinline)) uint64_t read_words(struct jem_machine_state *run,
+						     uint64_t address, uint64_t *to, unsigned words)
 {
-	return (run->end - run->cells - CELL_WORDS) * 8;
-}
+	uint64_t missing = 0;
 
-static inline unsigned op_slot(struct jem_plan_op op)
-{
-	return (uint32_t)op.imm >> 16;
-}
-
-static inline uint32_t op_length(struct jem_plan_op op)
-{
-	return (uint32_t)op.imm & 0xffff;
-}
-
-/*
- * Word by word: what has been stored in pieces is slow to be loaded as a whole. Bytes behind `len` in
- * its last word are the high ones, and are cut off.
- */
-INLINE enum verdict end_cell(struct run *run, unsigned slot, enum jem_cell_status status,
-			     uint32_t len)
-{
-	uint64_t *bytes = run->cells + CELL_WORDS;
-
-	run->cells[0] = slot | (uint64_t)status << 16 | (uint64_t)len << 32;
-	if (len % 8)
-		bytes[len / 8] &= (1ull << (len % 8 * 8)) - 1;
-	run->cells = bytes + (len + 7) / 8;
-	return GO_ON;
-}
-
-static __attribute__((noinline)) enum verdict plain_cell(struct run *run, const uint64_t *r,
-							 struct jem_plan_op op)
-{
-	uint64_t *bytes = run->cells + CELL_WORDS;
-	uint32_t len = op_length(op);
-	uint32_t words = (len + 7) / 8;
-	uint64_t address = r[op.b];
-	size_t got = 0;
-
-	if (run->end - bytes < 0)
-		return ENDED;
-	run->cells[1] = len;
-	run->cells[2] = address;
-	if (run->end - bytes < words)
-		return end_cell(run, op_slot(op), JEM_CELL_BUDGET, 0);
-	if (len) {
-		bytes[words - 1] = 0; /* the padding */
-		got = jem_guard_copy(bytes, address, len, run->frame->ticks);
+	for (unsigned i = 0; i < words; i++) {
+		if (!read_slowly(run, address + 8ull * i, 8))
+			missing |= 1ull << i;
+		to[i] = run->value;
 	}
-	if (IS_LIKELY(got == len))
-		return end_cell(run, op_slot(op), JEM_CELL_OK, len);
-	run->has_failed = true;
-	return end_cell(run, op_slot(op), got ? JEM_CELL_TRUNCATED : JEM_CELL_UNREADABLE,
-			(uint32_t)got);
-}
-
-/* Whole elements only: half of one says nothing. */
-static __attribute__((noinline)) enum verdict element_cell(struct run *run, const uint64_t *r,
-							   struct jem_plan_op op, uint64_t size)
-{
-	enum jem_cell_status status = JEM_CELL_OK;
-	ptrdiff_t room = cell_room(run);
-	uint64_t total = r[op.c];
-	uint64_t count = 0;
-	size_t got = 0;
-
-	if (room < 0)
-		return ENDED;
-	run->cells[1] = total;
-	run->cells[2] = r[op.b];
-	if (size)
-		count = op_length(op) / size < total ? op_length(op) / size : total;
-	if (count && count > (uint64_t)room / size) {
-		count = (uint64_t)room / size;
-		if (!count)
-			return end_cell(run, op_slot(op), JEM_CELL_BUDGET, 0);
-	}
-	if (count)
-		got = jem_guard_copy(run->cells + CELL_WORDS, r[op.b], count * size,
-				     run->frame->ticks);
-	run->has_failed |= got < count * size;
-	if (count && !got)
-		status = JEM_CELL_UNREADABLE;
-	else if (got < count * size || (size && count < total))
-		status = JEM_CELL_TRUNCATED;
-	return end_cell(run, op_slot(op), status, (uint32_t)got);
-}
-
-static __attribute__((noinline)) enum verdict string_cell(struct run *run, const uint64_t *r,
-							  struct jem_plan_op op)
-{
-	enum jem_cell_status status = JEM_CELL_OK;
-	ptrdiff_t room = cell_room(run);
-	size_t len = op_length(op);
-	bool is_whole = false;
-	size_t got;
-
-	if (room < 0)
-		return ENDED;
-	run->cells[1] = 0;
-	run->cells[2] = r[op.b];
-	if (len > (size_t)room)
-		len = (size_t)room;
-	if (!len && op_length(op))
-		return end_cell(run, op_slot(op), JEM_CELL_BUDGET, 0);
-	got = jem_guard_copy_string(run->cells + CELL_WORDS, r[op.b], len, run->frame->ticks,
-				    &is_whole);
-	run->has_failed |= !is_whole && got < len;
-	if (!is_whole)
-		status = got || !len ? JEM_CELL_TRUNCATED : JEM_CELL_UNREADABLE;
-	if (status != JEM_CELL_UNREADABLE)
-		run->cells[1] = got + !is_whole; /* at least */
-	return end_cell(run, op_slot(op), status, (uint32_t)got);
-}
-
-static __attribute__((noinline)) enum verdict value_cell(struct run *run, const uint64_t *r,
-							 struct jem_plan_op op)
-{
-	ptrdiff_t room = cell_room(run);
-
-	if (room < 0)
-		return ENDED;
-	run->cells[1] = 8;
-	run->cells[2] = 0;
-	if (room < 8)
-		return end_cell(run, op_slot(op), JEM_CELL_BUDGET, 0);
-	run->cells[CELL_WORDS] = r[op.b];
-	return end_cell(run, op_slot(op), JEM_CELL_OK, 8);
+	return missing;
 }
 
 /* The daemon may write meanwhile: what has been checked must be what is run. */
@@ -275,18 +159,26 @@ INLINE uint64_t fetch(const struct jem_plan_op *op)
 	return __atomic_load_n((const uint64_t *)(const void *)op, __ATOMIC_RELAXED);
 }
 
+INLINE bool read_block(uint64_t address, uint64_t *to, unsigned words)
+{
+	for (; words >= 2; words -= 2, address += 16, to += 2) {
+		if (!jem_guard_load_pair(to, address))
+			return false;
+	}
+	return !words || jem_guard_load(address, to);
+}
+
 /* --- ops ---------------------------------------------------------------------------------------- */
 
-OP go_to(struct run *run, struct hot *hot, uint64_t target, uint64_t steps)
+OP go_to(struct jem_machine_state *run, struct hot *hot, uint64_t target, uint64_t steps)
 {
-	const struct jem_machine *machine = run->machine;
-	uint64_t straight = machine->code_count - target;
+	uint64_t straight = run->code_count - target;
 
-	if (target >= machine->code_count)
+	if (target >= run->code_count)
 		return FAULT;
 	if (straight > steps)
 		straight = steps;
-	hot->ip = machine->code + target;
+	hot->ip = run->code + target;
 	hot->limit = hot->ip + straight;
 	hot->beyond = steps - straight;
 	return GO_ON;
@@ -297,69 +189,27 @@ static inline uint64_t steps_left(const struct hot *hot)
 	return (uint64_t)(hot->limit - hot->ip) + hot->beyond;
 }
 
-OP jump(struct run *run, struct hot *hot, int32_t distance)
+OP jump(struct jem_machine_state *run, struct hot *hot, int32_t distance)
 {
-	uint64_t at = (uint64_t)(hot->ip - run->machine->code);
+	uint64_t at = (uint64_t)(hot->ip - run->code);
 
 	return go_to(run, hot, at + (uint64_t)(int64_t)distance, steps_left(hot));
 }
 
-OP op_END(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_END(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	return ENDED;
 }
 
-OP op_EMIT(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_EMIT(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	return emit(run, hot, hot->r[op.a], false);
 }
 
-/*
- * Most of a plan are runs of EMIT_MEMORY on one register and of the thread's own stack. They are done
- * here, in registers that the loop of the machine cannot spare; one comparison tells that the next
- * op is such a one and well-formed. The ops done, at most `most`; the first op is one.
- */
-static __attribute__((noinline)) uint64_t emit_stack(const struct jem_plan_op *ip, uint64_t most,
-						     uint64_t base, uint64_t *at,
-						     uint64_t stack_low, uint64_t stack_span)
+OP op_EMIT_MEMORY(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
-	uint64_t word = fetch(ip);
-	uint64_t like = (uint64_t)JEM_OP_EMIT_MEMORY | (word & 0x3f0000);
-	uint64_t done = 0;
-
-	if ((word ^ like) & OP_LIKE)
-		return 0;
-
-	do {
-		uint64_t address = base + (uint64_t)((int64_t)word >> 32);
-		uint64_t mask = size_masks[(uint32_t)word >> 24];
-		uint64_t value;
-
-		if (!mask || address - stack_low >= stack_span || !jem_guard_load(address, &value))
-			break;
-		at[done++] = value & mask;
-		word = fetch(ip + done);
-	} while (done < most && !((word ^ like) & OP_LIKE));
-	return done;
-}
-
-OP op_EMIT_MEMORY(struct run *run, struct hot *hot, struct jem_plan_op op)
-{
-	uint64_t most = (uint64_t)(hot->fixed_end - hot->at);
 	uint64_t value;
-	uint64_t done;
 
-	/* The op behind the last one is looked at: it must be there. */
-	if (most > (uint64_t)(hot->limit - hot->ip))
-		most = (uint64_t)(hot->limit - hot->ip);
-	done = most ? emit_stack(hot->ip - 1, most, hot->r[op.b], hot->at, hot->stack_low,
-				 hot->stack_span)
-		    : 0;
-	if (IS_LIKELY(done)) {
-		hot->at += done;
-		hot->ip += done - 1;
-		return GO_ON;
-	}
 	if (!size_masks[op.c])
 		return FAULT;
 	if (read_memory(run, hot, hot->r[op.b] + (uint64_t)(int64_t)op.imm, op.c, &value))
@@ -367,7 +217,28 @@ OP op_EMIT_MEMORY(struct run *run, struct hot *hot, struct jem_plan_op op)
 	return emit(run, hot, 0, true);
 }
 
-OP op_EMIT_XMM(struct run *run, struct hot *hot, struct jem_plan_op op)
+/* Most of a plan: what lies side by side in a frame, with one look at where it is. */
+OP op_EMIT_BLOCK(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
+{
+	uint64_t address = hot->r[op.b] + (uint64_t)(int64_t)op.imm;
+	uint64_t offset = address - hot->stack_low;
+	uint64_t last = 8ull * op.a - 8; /* no words at all are too many */
+	uint64_t *to = hot->at;
+	uint64_t missing;
+
+	if (last >= (uint64_t)((char *)hot->fixed_end - (char *)to))
+		return FAULT;
+	hot->at += op.a;
+	if (IS_LIKELY(offset < hot->stack_span && last < hot->stack_span - offset &&
+		      read_block(address, to, op.a)))
+		return GO_ON;
+	missing = read_words(run, address, to, op.a);
+	hot->stack_span = run->stack_span;
+	hot->mask |= missing << (to - run->part - 1);
+	return GO_ON;
+}
+
+OP op_EMIT_XMM(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	const uint64_t *xmm = run->frame->xmm;
 
@@ -376,19 +247,19 @@ OP op_EMIT_XMM(struct run *run, struct hot *hot, struct jem_plan_op op)
 	return xmm ? emit(run, hot, xmm[2 * op.a + op.c], false) : emit(run, hot, 0, true);
 }
 
-OP op_EMIT_NONE(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_EMIT_NONE(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	return emit(run, hot, 0, true);
 }
 
-OP op_CONST(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_CONST(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	hot->r[op.a] = (uint64_t)(int64_t)op.imm;
 	return GO_ON;
 }
 
 /* Addresses of the module are absolute already: the daemon has added the bias. */
-OP op_CONST64(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_CONST64(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	if (hot->ip == hot->limit)
 		return FAULT;
@@ -397,13 +268,13 @@ OP op_CONST64(struct run *run, struct hot *hot, struct jem_plan_op op)
 	return GO_ON;
 }
 
-OP op_LEA(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_LEA(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	hot->r[op.a] = hot->r[op.b] + (uint64_t)(int64_t)op.imm;
 	return GO_ON;
 }
 
-OP op_LOAD(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_LOAD(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	uint64_t value;
 
@@ -414,7 +285,7 @@ OP op_LOAD(struct run *run, struct hot *hot, struct jem_plan_op op)
 	return GO_ON;
 }
 
-OP op_LOAD_SIGNED(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_LOAD_SIGNED(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	unsigned shift = 64 - 8 * op.c;
 
@@ -425,7 +296,7 @@ OP op_LOAD_SIGNED(struct run *run, struct hot *hot, struct jem_plan_op op)
 }
 
 #define ARITHMETIC(name, expression)                                                               \
-	OP op_##name(struct run *run, struct hot *hot, struct jem_plan_op op)                      \
+	OP op_##name(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)        \
 	{                                                                                          \
 		uint64_t x = hot->r[op.b];                                                         \
 		uint64_t y = hot->r[op.c];                                                         \
@@ -454,7 +325,7 @@ ARITHMETIC(LT, (int64_t)x < (int64_t)y)
 ARITHMETIC(BELOW, x < y)
 
 #define JUMP_IF(name, condition)                                                                   \
-	OP op_##name(struct run *run, struct hot *hot, struct jem_plan_op op)                      \
+	OP op_##name(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)        \
 	{                                                                                          \
 		return (condition) ? jump(run, hot, op.imm) : GO_ON;                               \
 	}
@@ -463,7 +334,7 @@ JUMP_IF(JUMP, true)
 JUMP_IF(JUMP_ZERO, !hot->r[op.a])
 JUMP_IF(JUMP_NONZERO, hot->r[op.a])
 
-OP op_JUMP_FAILED(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_JUMP_FAILED(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	bool has_failed = run->has_failed;
 
@@ -472,36 +343,36 @@ OP op_JUMP_FAILED(struct run *run, struct hot *hot, struct jem_plan_op op)
 }
 
 #define CELL_BY(name, function)                                                                    \
-	OP op_##name(struct run *run, struct hot *hot, struct jem_plan_op op)                      \
+	OP op_##name(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)        \
 	{                                                                                          \
 		return function(run, hot->r, op);                                                  \
 	}
 
-CELL_BY(CELL, plain_cell)
-CELL_BY(CELL_STRING, string_cell)
-CELL_BY(CELL_VALUE, value_cell)
+CELL_BY(CELL, jem_machine_cell)
+CELL_BY(CELL_STRING, jem_machine_cell_string)
+CELL_BY(CELL_VALUE, jem_machine_cell_value)
 
-OP op_CELL_COUNT(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_CELL_COUNT(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
 	if (op.a > ELEMENT_SHIFT_MAX)
 		return FAULT;
-	return element_cell(run, hot->r, op, 1ull << op.a);
+	return jem_machine_cell_elements(run, hot->r, op, 1ull << op.a);
 }
 
-OP op_CELL_ARRAY(struct run *run, struct hot *hot, struct jem_plan_op op)
+OP op_CELL_ARRAY(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
 {
-	return element_cell(run, hot->r, op, hot->r[op.a]);
+	return jem_machine_cell_elements(run, hot->r, op, hot->r[op.a]);
 }
 
 /* Steps go on to be counted: the two plans together have JEM_PLAN_STEPS. */
-OP op_CALLER(struct run *run, struct hot *hot, struct jem_plan_op op)
+INLINE enum jem_verdict call_caller(struct jem_machine_state *run, struct hot *hot, uint64_t key)
 {
 	const struct jem_machine *machine = run->machine;
 	const struct jem_plan_site *site;
 
 	if (run->is_caller)
 		return FAULT;
-	site = machine->find_site(machine, hot->r[JEM_PLAN_CALLER + 16]);
+	site = machine->find_site(machine, key);
 	if (!site || !site->plan)
 		return ENDED;
 	close_part(run, hot);
@@ -516,23 +387,67 @@ OP op_CALLER(struct run *run, struct hot *hot, struct jem_plan_op op)
 	return go_to(run, hot, site->plan, steps_left(hot));
 }
 
+OP op_CALLER(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
+{
+	return call_caller(run, hot, hot->r[JEM_PLAN_CALLER + 16]);
+}
+
+/* A saved register of the caller, eight bytes at `address`; 0: not there. */
+INLINE uint64_t read_saved(struct jem_machine_state *run, struct hot *hot, uint64_t address)
+{
+	uint64_t value;
+
+	read_memory(run, hot, address, 8, &value);
+	return value;
+}
+
+/*
+ * Nearly every plan of an enter ends so: the return address right below the CFA, and what has been pushed
+ * below that. r[32] and up are the frame's own registers 3, 12 to 15 as they are, but for those in the mask.
+ */
+OP op_UNWIND(struct jem_machine_state *run, struct hot *hot, struct jem_plan_op op)
+{
+	static const uint8_t saved[] = JEM_PLAN_SAVED;
+	uint64_t cfa = hot->r[op.b] + (uint64_t)(int64_t)op.imm;
+	uint64_t *to = hot->r + JEM_PLAN_CALLER;
+	uint64_t places;
+	unsigned at;
+
+	/* The caller has none: its registers would be beyond the file. */
+	if (run->is_caller || hot->ip == hot->limit)
+		return FAULT;
+	places = fetch(hot->ip++);
+	to[3] = hot->r[3];
+	to[6] = hot->r[6];
+	for (unsigned i = 12; i < 16; i++)
+		to[i] = hot->r[i];
+	to[7] = cfa;
+	to[16] = read_saved(run, hot, cfa - 8);
+	for (places &= SAVED_MASK; places; places &= ~(0xffull << at)) {
+		at = (unsigned)__builtin_ctzll(places) & ~7u;
+		to[saved[at / 8]] = read_saved(run, hot, cfa - 8 * (places >> at & 0xff));
+	}
+	return call_caller(run, hot, to[16]);
+}
+
 /* --- the run ------------------------------------------------------------------------------------ */
 
-INLINE bool start(struct run *run, struct hot *hot, const struct jem_plan_site *site, uint64_t *out,
-		  unsigned out_words)
+INLINE bool start(struct jem_machine_state *run, struct hot *hot, const struct jem_plan_site *site,
+		  uint64_t *out, unsigned out_words)
 {
 	const struct jem_machine_frame *frame = run->frame;
-	uint64_t span = frame->stack_high - frame->stack_low;
 
 	if (out_words > run->machine->record_bytes / 8)
 		out_words = run->machine->record_bytes / 8;
 	run->end = out + out_words;
 	run->has_failed = false;
 	run->is_caller = false;
+	run->is_wide = false;
 	run->parts = 0;
-	/* A load of 8 bytes must fit. */
+	run->code = run->machine->code;
+	run->code_count = run->machine->code_count;
 	hot->stack_low = frame->stack_low;
-	hot->stack_span = frame->stack_high > frame->stack_low && span >= 8 ? span - 7 : 0;
+	hot->stack_span = run->stack_span = span_of(frame->stack_low, frame->stack_high);
 	hot->r = run->frame->r;
 	return site->plan && out_words >= 2 && open_part(run, hot, out + 1, site->fixed_words);
 }
@@ -555,9 +470,9 @@ unsigned jem_machine_run(const struct jem_machine *machine, const struct jem_pla
 #undef PLAN_OP
 			[JEM_OP_COUNT... OPCODES - 1] = &&fault,
 	};
-	struct run run;
+	struct jem_machine_state run;
 	struct hot hot;
-	enum verdict verdict;
+	enum jem_verdict verdict;
 	struct jem_plan_op op;
 	uint64_t word;
 

@@ -26,18 +26,21 @@ struct jem_machine_frame {
 	const uint64_t *xmm; /* xmm0 to xmm7, two words each; NULL: EMIT_XMM emits none */
 	/*
 	 * [stack_low, stack_high): a part of the stack that the thread runs on, which is mapped for
-	 * certain, as a rule from the stack pointer to the highest one seen on this stack. Both 0 when
-	 * not sure (coroutines, alternate stacks): then all reads go through the guard.
+	 * certain, as a rule from the stack pointer to the end of its page. Both 0 when not sure: then all
+	 * reads go through the guard.
 	 */
 	uint64_t stack_low, stack_high;
 	uint64_t ticks; /* of this hook, on the ring's clock */
 };
 
+/* May change while it runs, `code` together with its count only to one that is as good. */
 struct jem_machine {
 	const struct jem_plan_op *code;
 	uint64_t code_count; /* ops that are mapped at `code` */
 	/* The CALLSITE entry of a return address, or NULL. Must be cheap: a probe of the site table. */
 	const struct jem_plan_site *(*find_site)(const struct jem_machine *machine, uint64_t key);
+	/* What more of the stack is there for certain: its new end. NULL: nobody knows. Seldom asked. */
+	uint64_t (*stack_end)(const struct jem_machine_frame *frame);
 	void *context;         /* the finder's */
 	uint32_t *faults;      /* plan_faults of the rings: plans that were ended; relaxed atomic */
 	uint32_t record_bytes; /* most bytes of values a record, as in the plan's header */

@@ -2,6 +2,7 @@
 #include "tracer/preload/plan.h"
 
 #include "tracer/preload/patch.h"
+#include "tracer/preload/values.h"
 
 void jem_plan_start(const struct jem_settings *settings)
 {
@@ -57,9 +58,8 @@ static void take(const struct jem_plan_header *header)
 
 	jem_state.functions = (const void *)(bytes + header->functions_offset);
 	jem_state.function_count = header->function_count;
-	jem_state.code = (const void *)(bytes + header->code_offset);
-	jem_state.code_count = header->code_count;
-	jem_state.record_bytes = header->record_bytes;
+	jem_values_take((const void *)(bytes + header->code_offset), header->code_count,
+			header->record_bytes);
 	jem_state.process_limit = header->process_limit;
 	jem_state.has_limits = header->process_limit || has_function_limits(header);
 	jem_state.guard_wanted = header->guard == jem_state.guard ? JEM_GUARD_NONE : header->guard;
@@ -69,7 +69,8 @@ static void take(const struct jem_plan_header *header)
 			  (uint64_t)header->site_mask * sizeof(struct jem_plan_site));
 	else
 		set_sites(jem_no_sites, 0);
-	jem_state.values = (header->state & JEM_PLAN_VALUES) && header->record_bytes >= 16;
+	jem_state.values =
+		(header->state & JEM_PLAN_VALUES) && header->record_bytes >= 16 ? UINT32_MAX : 0;
 	jem_state.stale_count = 0;
 	jem_patch_allow(header->state & JEM_PLAN_PATCH);
 }

@@ -13,7 +13,7 @@
 #ifndef JEM_TRACER_PRELOAD_STATE_H
 #define JEM_TRACER_PRELOAD_STATE_H
 
-#include "schemas/ring.h"
+#include "tracer/preload/machine.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -161,7 +161,7 @@ struct jem_process {
 		*sites;  /* never NULL when on: jem_no_sites when there are none */
 	uint64_t mask;   /* of a distance in bytes from `sites` */
 	uint32_t patch;  /* excluded sites are patched out */
-	uint32_t values; /* plans are run */
+	uint32_t values; /* plans are run: all bits, to be masked with a site's plan; else 0 */
 	uint32_t hot;    /* enum jem_hot, a set made of the rest by jem_plan_settle */
 	uint32_t has_limits;
 	uint32_t is_tsc;
@@ -172,11 +172,9 @@ struct jem_process {
 
 	/* of the plan */
 	const struct jem_plan_function *functions;
-	const struct jem_plan_op *code;
-	uint64_t code_count;
+	struct jem_machine machine;
 	uint32_t function_count;
 	uint32_t guard_wanted, guard;
-	uint32_t record_bytes;
 	uint32_t process_limit;
 
 	/* the limiter */

@@ -18,7 +18,7 @@ static const struct jem_plan_site *find_callsite(const struct jem_machine *machi
 	return site && (site->flags & JEM_SITE_CALLSITE) ? site : NULL;
 }
 
-static JEM_COLD void start_guard(void)
+JEM_COLD void jem_values_guard(void)
 {
 	/* It takes system calls; without a guard such memory counts as unreadable. */
 	if (!jem_life_may_call())
@@ -34,10 +34,12 @@ static JEM_COLD void start_guard(void)
  * long as it is on the next page at most, that of the frame it was called from, and so on. A gap may
  * be another stack: nothing is said about it.
  */
-static uint64_t certain_end(struct jem_thread *self, uint64_t sp)
+static uint64_t certain_end(const struct jem_machine_frame *registers)
 {
 	const uint64_t last = JEM_PAGE - 1;
+	uint64_t sp = registers->stack_low;
 	uint64_t end = (sp | last) + 1;
+	struct jem_thread *self = jem_self;
 	const struct jem_frame *frame = jem_shadow_top(self);
 
 	for (unsigned i = 0; i < CALLERS_MAX && frame > self->frames; i++, frame--) {
@@ -48,25 +50,14 @@ static uint64_t certain_end(struct jem_thread *self, uint64_t sp)
 	return end;
 }
 
-unsigned jem_values_copy(struct jem_thread *self, const struct jem_plan_site *site,
-			 struct jem_hook_frame *registers, uint64_t ticks, uint64_t *to,
-			 unsigned room)
+void jem_values_take(const struct jem_plan_op *code, uint64_t code_count, uint32_t record_bytes)
 {
-	struct jem_machine machine = {
-		.code = jem_state.code,
-		.code_count = jem_state.code_count,
-		.find_site = find_callsite,
-		.faults = &jem_state.rings->plan_faults,
-		.record_bytes = jem_state.record_bytes,
-	};
-	struct jem_machine_frame *frame = &registers->machine;
-	uint64_t sp = frame->r[7];
+	struct jem_machine *machine = &jem_state.machine;
 
-	if ((site->flags & JEM_SITE_POINTERS) && jem_state.guard_wanted != JEM_GUARD_NONE)
-		start_guard();
-	frame->ticks = ticks;
-	frame->xmm = registers->xmm;
-	frame->stack_low = sp;
-	frame->stack_high = certain_end(self, sp);
-	return jem_machine_run(&machine, site, frame, to, room);
+	machine->find_site = find_callsite;
+	machine->stack_end = certain_end;
+	machine->faults = &jem_state.rings->plan_faults;
+	machine->record_bytes = record_bytes;
+	machine->code = code;
+	machine->code_count = code_count;
 }
