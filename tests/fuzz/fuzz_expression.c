@@ -43,8 +43,7 @@ static void check_plan(const struct jem_plan *plan)
 		if (op->op >= JEM_OP_COUNT || op->a >= JEM_PLAN_REGISTERS ||
 		    op->b >= JEM_PLAN_REGISTERS)
 			abort();
-		if (op->op == JEM_OP_CONST64)
-			i++;
+		i += jem_plan_op_words(op->op) - 1;
 		if (op->op >= JEM_OP_JUMP && op->op <= JEM_OP_JUMP_FAILED &&
 		    (int64_t)i + 1 + op->imm > plan->op_count)
 			abort();
@@ -72,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 							      .size = size ? data[0] % 40 : 0 });
 
 	jem_slot_emit(&c, slot, &place);
+	jem_block_emit(&c);
 	if (!c.is_full)
 		check_plan(&plan);
 	if (plan.fixed_words > JEM_PLAN_FIXED_MAX)

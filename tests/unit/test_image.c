@@ -145,6 +145,7 @@ CASE(refuses_slots_that_are_not_of_their_plan)
 	REFUSED(sites, 0, fixed_words, 0, "site 0"); /* the slot's word is not there */
 	REFUSED(slots, 1, size, 9, "site 0");        /* more than its words */
 	REFUSED(slots, 1, fixed, 1, "site 0");       /* beyond the words */
+	REFUSED(slots, 1, shift, 1, "site 0");       /* its end is */
 	REFUSED(slots, 1, parent, 1, "site 0");      /* its own parent */
 	REFUSED(slots, 2, parent, 2, "site 0");      /* its own parent */
 	REFUSED(callsites, 0, fixed_words, 0, "call site 0");
@@ -158,6 +159,7 @@ CASE(refuses_code_that_cannot_be_relocated)
 	example_init(&example);
 	REFUSED(code, 0, op, JEM_OP_COUNT, "op 0");
 	REFUSED(code, 2, op, JEM_OP_CONST64, "op 2"); /* its word is beyond the end */
+	REFUSED(code, 2, op, JEM_OP_UNWIND, "op 2");
 	example_deinit(&example);
 }
 
@@ -184,7 +186,7 @@ CASE(refuses_other_headers)
 	check_refused(&example, "not an image");
 	header->magic[0] = 'J';
 	header->version++;
-	check_refused(&example, "version 2");
+	check_refused(&example, "version 3");
 	header->version--;
 	header->build_id_len = 33;
 	check_refused(&example, "build-id of 33");

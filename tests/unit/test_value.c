@@ -331,6 +331,60 @@ CASE(says_why_a_value_is_missing)
 	bench_end(&bench);
 }
 
+static void add_shared(struct value_bench *bench, const char *name, uint32_t type, unsigned fixed,
+		       unsigned shift, unsigned size)
+{
+	bench_slot(bench, name,
+		   (struct jem_image_slot){ .type = type,
+					    .role = JEM_SLOT_ARGUMENT,
+					    .fixed = (uint16_t)fixed,
+					    .words = (uint8_t)((shift + size + 7) / 8),
+					    .shift = (uint8_t)shift,
+					    .size = size });
+}
+
+/* Words of a frame as they lie there: an int and a double over the end of a word, too. */
+CASE(reads_values_that_share_words)
+{
+	static const struct {
+		const char *name, *value;
+		unsigned mask; /* of the words that it is in */
+	} values[] = { { "low", "7", 1 },
+		       { "high", "305463286", 1 },
+		       { "both", "70196", 3 },
+		       { "real", "2.5", 6 } };
+
+	for (unsigned mask = 0; mask < 8; mask++) {
+		struct value_bench bench;
+		const char *text;
+
+		bench_begin(&bench);
+		add_shared(&bench, "low", bench.types.int_, 0, 0, 4);
+		add_shared(&bench, "high", bench.types.int_, 0, 4, 4);
+		add_shared(&bench, "both", bench.types.int_, 0, 6, 4);
+		add_shared(&bench, "real", bench.types.double_, 1, 2, 8);
+		bench.fixed_words = 3;
+		bench_record(&bench, mask);
+		bench_word(&bench, 0x1234fff600000007);
+		bench_word(&bench, 0x0000000000000001);
+		bench_word(&bench, 0x4004);
+		text = bench_list(&bench, JEM_SLOT_ARGUMENT);
+		for (unsigned i = 0; i < 4; i++) {
+			char wanted[100];
+
+			snprintf(wanted, sizeof(wanted),
+				 "{\"name\":\"%s\",\"type\":\"%s\",\"value\":%s}", values[i].name,
+				 i == 3 ? "double" : "int",
+				 mask & values[i].mask ? "{\"missing\":\"unreadable\"}"
+						       : values[i].value);
+			if (!strstr(text, wanted))
+				check_fail(__FILE__, __LINE__, "mask %u: no %s in %s", mask, wanted,
+					   text);
+		}
+		bench_end(&bench);
+	}
+}
+
 CASE(sorts_slots_by_role)
 {
 	struct value_bench bench;
@@ -450,5 +504,5 @@ TESTS(T(shows_integers), T(shows_booleans_and_characters), T(shows_floating_poin
       T(shows_binary128), T(shows_enumerators_and_flags),
       T(shows_structs_with_bases_and_bit_fields), T(shows_bit_fields_over_nine_bytes),
       T(shows_unions_and_members_without_names), T(shows_arrays), T(says_why_a_value_is_missing),
-      T(sorts_slots_by_role), T(takes_values_at_entry_from_the_enter_record),
-      T(knows_what_is_declared_after_the_call))
+      T(reads_values_that_share_words), T(sorts_slots_by_role),
+      T(takes_values_at_entry_from_the_enter_record), T(knows_what_is_declared_after_the_call))

@@ -24,7 +24,7 @@ libdebugdata_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
 libdebugdata_a_SOURCES = \
 	%D%/abi.c \
 	%D%/cfi.c \
-	%D%/code.c %D%/compile.h \
+	%D%/blocks.c %D%/code.c %D%/compile.h \
 	%D%/containers.c \
 	%D%/debug.c %D%/debug.h \
 	%D%/debug_file.c %D%/debug_file.h \

@@ -29,7 +29,10 @@ void jem_code_op(struct jem_compiler *c, unsigned op, unsigned ra, unsigned rb, 
 
 unsigned jem_code_room(const struct jem_compiler *c)
 {
-	return JEM_PLAN_OPS_MAX - 1 - c->plan->op_count;
+	/* each block may take an op of its own */
+	unsigned used = c->plan->op_count + c->block_count;
+
+	return used < JEM_PLAN_OPS_MAX - 1 ? JEM_PLAN_OPS_MAX - 1 - used : 0;
 }
 
 unsigned jem_code_temp(struct jem_compiler *c)

@@ -64,6 +64,14 @@ struct jem_place {
 
 #define JEM_FRAME_READS 4
 
+/* A value in the frame itself that waits for its op. */
+struct jem_block_part {
+	uint16_t slot;
+	uint8_t base; /* register of the frame */
+	int32_t offset;
+	uint32_t size;
+};
+
 struct jem_argument {
 	Dwarf_Die die;    /* concrete, or abstract where the compiler has dropped it */
 	bool is_concrete; /* `die` is of the concrete instance */
@@ -101,6 +109,9 @@ struct jem_compiler {
 	unsigned argument_count;
 	bool has_arguments;
 	struct jem_follow *follow; /* owned */
+	struct jem_block_part blocks[JEM_PLAN_FIXED_MAX];
+	unsigned block_count;
+	unsigned block_words; /* fixed words that they take at most, without gaps between them */
 };
 
 /* --- code.c --- */
@@ -196,6 +207,15 @@ void jem_slot_emit(struct jem_compiler *c, int slot, const struct jem_place *pla
 /* A cell of `slot`: `op` and its registers; false with no room. */
 bool jem_slot_cell(struct jem_compiler *c, int slot, unsigned op, unsigned ra, unsigned rb,
 		   unsigned rc, uint32_t len);
+
+/* --- blocks.c --- */
+
+/* Notes a slot's value at r[base] + offset, in this thread's frame; false: it takes an op of its own. */
+bool jem_block_add(struct jem_compiler *c, int slot, unsigned base, int32_t offset, uint32_t size);
+/* Whole words that hold so many bytes at an offset. */
+unsigned jem_block_words(int32_t offset, uint32_t size);
+/* Writes the ops for what was noted, gives the slots their words. */
+void jem_block_emit(struct jem_compiler *c);
 
 /* --- variables.c --- */
 

@@ -25,7 +25,7 @@
 #include <stddef.h>
 
 #define JEM_IMAGE_MAGIC   "JEMIMG01"
-#define JEM_IMAGE_VERSION 1u
+#define JEM_IMAGE_VERSION 2u
 
 enum jem_image_section {
 	JEM_IMAGE_STRINGS,   /* char */
@@ -137,8 +137,8 @@ enum jem_missing {
 
 /*
  * A value, or bytes that belong to one. Top-level slots come in the order of the source; their bytes are
- * fixed words (`fixed`, `words`, little-endian, first `size` bytes of them) or a cell with the slot's
- * place among the plan's slots as its number. A slot with a parent holds what stands behind the pointer
+ * fixed words (`fixed`, `words`, little-endian, `size` bytes of them from `shift` on; others may have
+ * bytes in the same words) or a cell with the slot's place among the plan's slots as its number. A slot with a parent holds what stands behind the pointer
  * or in the container at byte `offset` of the parent's value, and comes after its parent. `offset` is that
  * of the pointer or of the container object (with or without the `where` of its type).
  *
@@ -155,7 +155,8 @@ struct jem_image_slot {
 	uint8_t role;    /* enum jem_slot_role */
 	uint8_t missing; /* enum jem_missing */
 	uint16_t fixed;  /* first fixed word, or JEM_SLOT_IN_CELL */
-	uint16_t words;
+	uint8_t words;
+	uint8_t shift;   /* bytes of the first fixed word that are not its; of a cell 0 */
 	uint16_t parent; /* place among the plan's slots plus 1; 0: top level */
 	uint32_t offset; /* in the parent */
 	uint32_t size;   /* bytes of the value; of elements: of one */

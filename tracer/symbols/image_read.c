@@ -121,7 +121,7 @@ static int check_code(const struct jem_image *image, struct jem_err *err)
 
 		if (op->op >= JEM_OP_COUNT)
 			return bad(err, "op", i);
-		if (op->op == JEM_OP_CONST64 && ++i == image->code_count)
+		if (jem_plan_op_words(op->op) == 2 && ++i == image->code_count)
 			return bad(err, "op", i - 1);
 	}
 	return 0;
@@ -141,8 +141,8 @@ static bool is_plan(const struct jem_image *image, uint32_t code, uint32_t code_
 		if (one->parent > i)
 			return false;
 		if (one->fixed != JEM_SLOT_IN_CELL && one->missing == JEM_MISSING_NONE &&
-		    ((uint32_t)one->fixed + one->words > fixed_words ||
-		     one->size > 8u * one->words))
+		    ((uint32_t)one->fixed + one->words > fixed_words || one->shift > 7 ||
+		     one->shift + (uint64_t)one->size > 8u * one->words))
 			return false;
 	}
 	return true;

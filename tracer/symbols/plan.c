@@ -122,6 +122,7 @@ int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *re
 		rc = jem_variables_compile(&c, request->scope, JEM_SLOT_CALLER_LOCAL,
 					   JEM_SLOT_CALLER_LOCAL);
 	}
+	jem_block_emit(&c);
 	jem_follow_compile(&c);
 	if (request->kind == JEM_PLAN_ENTER && request->scope->addr == request->physical->addr)
 		jem_cfi_caller(&c);

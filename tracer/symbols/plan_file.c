@@ -181,11 +181,11 @@ static void copy_code(struct jem_plan_file *file, const struct jem_plan_module *
 
 	for (size_t i = 0; i < image->code_count; i++) {
 		to[i] = image->code[i];
-		if (image->code[i].op == JEM_OP_CONST64 && i + 1 < image->code_count) {
+		if (jem_plan_op_words(image->code[i].op) == 2 && i + 1 < image->code_count) {
 			uint64_t value;
 
 			memcpy(&value, &image->code[i + 1], sizeof(value));
-			if (image->code[i].b == 1)
+			if (image->code[i].op == JEM_OP_CONST64 && image->code[i].b == 1)
 				value += module->bias;
 			memcpy(&to[++i], &value, sizeof(value));
 		}

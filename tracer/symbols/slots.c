@@ -25,7 +25,7 @@ static void emit_op(struct jem_compiler *c, unsigned op, unsigned a, unsigned b,
 
 static bool has_words(const struct jem_compiler *c, unsigned words)
 {
-	return c->plan->fixed_words + words <= JEM_PLAN_FIXED_MAX &&
+	return c->plan->fixed_words + c->block_words + words <= JEM_PLAN_FIXED_MAX &&
 	       jem_code_room(c) > 8 * words + 8;
 }
 
@@ -77,6 +77,10 @@ static void emit_memory(struct jem_compiler *c, int slot, const struct jem_place
 
 	if (!place->term.is_stack)
 		c->plan->site_flags |= JEM_SITE_POINTERS;
+	else if (s->size <= FIXED_BYTES && place->term.kind == JEM_TERM_REG &&
+		 place->term.value == (int32_t)place->term.value &&
+		 jem_block_add(c, slot, place->term.reg, (int32_t)place->term.value, s->size))
+		return;
 	if (s->size > FIXED_BYTES || !is_size(tail) || !has_words(c, words)) {
 		uint32_t most = c->request->limits->object_bytes;
 
@@ -87,7 +91,7 @@ static void emit_memory(struct jem_compiler *c, int slot, const struct jem_place
 	unsigned base = jem_code_base(c, &place->term, &offset);
 
 	s->fixed = (uint16_t)c->plan->fixed_words;
-	s->words = (uint16_t)words;
+	s->words = (uint8_t)words;
 	for (unsigned i = 0; i < words; i++)
 		emit_op(c, JEM_OP_EMIT_MEMORY, 0, base, i + 1 < words ? 8 : tail,
 			(int64_t)offset + 8 * i);
@@ -103,7 +107,7 @@ static void emit_bytes(struct jem_compiler *c, int slot, const struct jem_place 
 		return;
 	}
 	s->fixed = (uint16_t)c->plan->fixed_words;
-	s->words = (uint16_t)words;
+	s->words = (uint8_t)words;
 	for (unsigned i = 0; i < words; i++) {
 		uint32_t mark = jem_code_mark(c);
 		int64_t word = 0;
@@ -128,7 +132,7 @@ static void emit_xmm(struct jem_compiler *c, int slot, unsigned reg)
 		return;
 	}
 	s->fixed = (uint16_t)c->plan->fixed_words;
-	s->words = (uint16_t)words;
+	s->words = (uint8_t)words;
 	c->plan->site_flags |= JEM_SITE_XMM;
 	for (unsigned i = 0; i < words; i++)
 		emit_op(c, JEM_OP_EMIT_XMM, reg, 0, i, 0);
@@ -221,7 +225,7 @@ static void emit_pieces(struct jem_compiler *c, int slot, const struct jem_place
 		return;
 	}
 	s->fixed = (uint16_t)c->plan->fixed_words;
-	s->words = (uint16_t)words;
+	s->words = (uint8_t)words;
 	for (unsigned i = 0; i < words; i++) {
 		uint32_t mark = jem_code_mark(c), end = 8 * i + 8;
 		uint32_t begin = c->plan->op_count;

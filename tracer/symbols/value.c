@@ -255,14 +255,16 @@ static bool put_word(struct jem_value_decoder *d, const struct jem_image_slot *s
 	    slot->fixed >= index->fixed_count || slot->size < type->size || !type->size ||
 	    type->size > 8 || jem_value_is_full(d))
 		return false;
-	at = (struct jem_value_at){ .data = (const uint8_t *)&index->part.words[1 + slot->fixed],
+	at = (struct jem_value_at){ .data = (const uint8_t *)&index->part.words[1 + slot->fixed] +
+					    slot->shift,
 				    .len = type->size };
 	if (type->kind == JEM_TYPE_FLOAT)
 		jem_value_float(d, type, &at);
 	else if (type->kind > JEM_TYPE_UNKNOWN && type->kind <= JEM_TYPE_CHAR)
-		jem_value_number(d, type,
-				 jem_value_widen(index->part.words[1 + slot->fixed], type->size * 8,
-						 type->kind == JEM_TYPE_SIGNED));
+		jem_value_number(
+			d, type,
+			jem_value_widen(index->part.words[1 + slot->fixed] >> (8 * slot->shift),
+					type->size * 8, type->kind == JEM_TYPE_SIGNED));
 	else
 		return false;
 	return true;

@@ -109,8 +109,8 @@ enum jem_missing jem_value_slot_at(const struct jem_value_index *index, uint32_t
 		     index->mask && i < (unsigned)one->fixed + one->words && i < 64; i++)
 			if (index->mask >> i & 1)
 				return JEM_MISSING_UNREADABLE;
-		ret->data = (const uint8_t *)(index->part.words + 1 + one->fixed);
-		ret->len = one->size < 8u * one->words ? one->size : 8u * one->words;
+		ret->data = (const uint8_t *)(index->part.words + 1 + one->fixed) + one->shift;
+		ret->len = one->size;
 		return JEM_MISSING_NONE;
 	}
 	if (!index->first_cell[slot])

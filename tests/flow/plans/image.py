@@ -11,7 +11,7 @@ LAYOUT = {
                         "code_count", "slot", "slot_count", "fixed_words")),
     "callsites": ("<Q8I", ("pc", "function", "file", "line", "code", "code_count", "slot",
                            "slot_count", "fixed_words")),
-    "slots": ("<2I2B3H4I", ("name", "type", "role", "missing", "fixed", "words", "parent", "offset",
+    "slots": ("<2I2BH2BH4I", ("name", "type", "role", "missing", "fixed", "words", "shift", "parent", "offset",
                             "size", "line", "entry")),
     "types": ("<I2BH6I", ("name", "kind", "is_incomplete", "reserved", "size", "target", "count",
                           "members", "member_count", "where")),
@@ -169,10 +169,25 @@ class Machine:
             elif name == "CALLER":
                 run.caller = r[32:49]
                 return run
+            elif name == "UNWIND":
+                run.caller = self.unwind(r, b, imm, self.image.words[at] & MASK)
+                return run
+            elif name == "EMIT_BLOCK":
+                run.fixed += [self.number(r[b] + imm + 8 * i, 8) for i in range(a)]
             elif name.startswith("EMIT"):
                 self.emit(run, name, r, xmm, (a, b, c, imm))
             else:
                 self.cell(run, name, r, (a, b, c, imm))
+
+    def unwind(self, r, base, offset, places):
+        cfa = (r[base] + offset) & MASK
+        caller = [0] * 17
+        caller[7], caller[16] = cfa, self.number(cfa - 8, 8) or 0
+        for reg in (3, 6, 12, 13, 14, 15):
+            words = places & 0xff
+            caller[reg] = (self.number(cfa - 8 * words, 8) or 0) if words else r[reg]
+            places >>= 8
+        return caller
 
     def emit(self, run, name, r, xmm, op):
         a, b, c, imm = op
@@ -217,4 +232,4 @@ def value_of(run, number, slot):
     words = run.fixed[slot.fixed:slot.fixed + slot.words]
     if not words or any(word is None for word in words):
         return "unreadable"
-    return b"".join(word.to_bytes(8, "little") for word in words)[:slot.size]
+    return b"".join(word.to_bytes(8, "little") for word in words)[slot.shift:slot.shift + slot.size]
