@@ -2,10 +2,13 @@
 /*
  * calls: what a traced call and its return cost, in nanoseconds, beside the same loop untraced.
  *
- *	calls [CALLS ROUNDS]
+ *	calls [ROUNDS]
  *
- * Each row is a run of calls_target with the library in one state; the rows are gone through several
- * times and the least of each is printed, so that a busy moment of the machine spoils no row.
+ * Each row is calls_target with the library in one state, on one and on two threads; what writes records
+ * also with a reader beside it that empties the rings each millisecond. A cell is the least and the median
+ * of the rounds of all passes; the rows are gone through several times, so that a busy moment of the
+ * machine spoils no row. A round fits in the ring, which is emptied between rounds; one in which
+ * a record was dropped, which is cheaper, does not count.
  */
 #include "tests/unit/check.h"
 #include "tests/unit/tracee.h"
@@ -19,6 +22,8 @@
 
 enum {
 	PASSES = 2,
+	ROUNDS_MAX = 500, /* of a pass */
+	THREADS_MAX = 2,
 };
 
 enum how {
@@ -28,51 +33,59 @@ enum how {
 	FILTERED,  /* excluded, not patched */
 	PATCHED,   /* excluded and patched out */
 	COUNTED,   /* over the limit: profile only */
-	RECORDED,  /* drained meanwhile */
+	RECORDED,  /* without values */
 	ARGUMENTS, /* recorded with three arguments; */
 	LOCALS,    /* and four locals of the caller; */
 	POINTER,   /* and 32 bytes that the third one points to */
 	COUNTED_VALUES,
-	UFTRACE,    /* uftrace record */
-	TIME_STAMPS /* two rdtsc and nothing else: the floor of what has times */
+	UFTRACE,           /* uftrace record */
+	UFTRACE_ARGUMENTS, /* with -a: of such a build it gets none */
+	TIME_STAMPS        /* two rdtsc and nothing else: the floor of what has times */
 };
 
 static const struct row {
 	const char *name;
 	enum how how;
-	int threads;
 	const char *goal;
-	const char *what; /* of calls_target: depth of a tree of calls, or which pointer */
+	const char *what;  /* of calls_target: depth of a tree of calls, or which pointer */
+	const char *calls; /* of a round */
 } rows[] = {
-	{ "untraced", UNTRACED, 1, "", NULL },
-	{ "empty hooks of libc", EMPTY, 1, "", NULL },
-	{ "two time stamps", TIME_STAMPS, 1, "", NULL },
-	{ "disabled", DISABLED, 1, "1.6", NULL },
-	{ "filtered", FILTERED, 1, "2.4", NULL },
-	{ "patched out", PATCHED, 1, "1.0", NULL },
-	{ "counted only", COUNTED, 1, "", NULL },
-	{ "recorded, no values", RECORDED, 1, "30", NULL },
-	{ "uftrace record", UFTRACE, 1, "", NULL },
-	{ "untraced, 2 threads", UNTRACED, 2, "", NULL },
-	{ "filtered, 2 threads", FILTERED, 2, "", NULL },
-	{ "recorded, 2 threads", RECORDED, 2, "", NULL },
-	{ "untraced, 500 paths", UNTRACED, 1, "", "8" },
-	{ "counted, 500 paths", COUNTED, 1, "", "8" },
-	{ "recorded, 500 paths", RECORDED, 1, "", "8" },
-	{ "untraced, 32,000 paths", UNTRACED, 1, "", "14" },
-	{ "counted, 32,000 paths", COUNTED, 1, "", "14" },
-	{ "untraced, 3 arguments", UNTRACED, 1, "", "good" },
-	{ "recorded, not the values", RECORDED, 1, "", "good" },
-	{ "3 arguments", ARGUMENTS, 1, "", "good" },
-	{ "and 4 locals of caller", LOCALS, 1, "", "good" },
-	{ "and a pointer followed", POINTER, 1, "45", "good" },
-	{ "null pointer", POINTER, 1, "", "null" },
-	{ "bad pointer, repeated", POINTER, 1, "50", "bad" },
-	{ "bad pointer, first", POINTER, 1, "1500", "anew" },
-	{ "counted, with values", COUNTED_VALUES, 1, "", "good" },
+	{ "untraced", UNTRACED, "", NULL, "100000" },
+	{ "empty hooks of libc", EMPTY, "", NULL, "100000" },
+	{ "two time stamps", TIME_STAMPS, "", NULL, "0" },
+	{ "disabled", DISABLED, "1.6", NULL, "100000" },
+	{ "filtered", FILTERED, "2.4", NULL, "100000" },
+	{ "patched out", PATCHED, "1.0", NULL, "100000" },
+	{ "counted only", COUNTED, "", NULL, "100000" },
+	{ "recorded, no values", RECORDED, "30", NULL, "5000" },
+	{ "uftrace record", UFTRACE, "", NULL, "5000" },
+	{ "uftrace record -a", UFTRACE_ARGUMENTS, "", "good", "5000" },
+	{ "untraced, 500 paths", UNTRACED, "", "8", "100000" },
+	{ "counted, 500 paths", COUNTED, "", "8", "100000" },
+	{ "recorded, 500 paths", RECORDED, "", "8", "5000" },
+	{ "untraced, 32,000 paths", UNTRACED, "", "14", "200000" },
+	{ "counted, 32,000 paths", COUNTED, "", "14", "200000" },
+	{ "untraced, 3 arguments", UNTRACED, "", "good", "100000" },
+	{ "recorded, not the values", RECORDED, "", "good", "5000" },
+	{ "3 arguments", ARGUMENTS, "", "good", "5000" },
+	{ "and 4 locals of caller", LOCALS, "", "good", "5000" },
+	{ "and a pointer followed", POINTER, "45", "good", "5000" },
+	{ "null pointer", POINTER, "", "null", "5000" },
+	{ "bad pointer, repeated", POINTER, "50", "bad", "5000" },
+	{ "bad pointer, first", POINTER, "1500", "anew", "2000" },
+	{ "counted, with values", COUNTED_VALUES, "", "good", "100000" },
 };
 
-static char calls[24] = "2000000", rounds[24] = "7";
+#define ROWS (sizeof(rows) / sizeof(*rows))
+
+static char rounds[24] = "100";
+
+/* What some rounds took: those without drops. */
+struct took {
+	double ns[PASSES * ROUNDS_MAX];
+	unsigned count;
+	unsigned spoilt;
+};
 
 struct drain {
 	struct view *view;
@@ -90,20 +103,30 @@ static void *keep_empty(void *context)
 	return NULL;
 }
 
-static double read_result(int fd)
+/* Lines of nanoseconds, up to the end. `is_spoilt`: of each round, or NULL. */
+static void read_rounds(int fd, const bool *is_spoilt, struct took *took)
 {
-	char text[64] = "";
-	size_t len = 0;
-	ssize_t n;
+	FILE *lines = fdopen(fd, "r");
+	char line[64];
 
-	while (len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	close(fd);
-	return len ? strtod(text, NULL) : -1;
+	if (!lines)
+		exit(1);
+	for (unsigned i = 0; i < ROUNDS_MAX && fgets(line, sizeof(line), lines); i++) {
+		char *end;
+		double ns = strtod(line, &end);
+
+		if (end == line)
+			continue; /* a peer's own words */
+		if (is_spoilt && is_spoilt[i])
+			took->spoilt++;
+		else if (took->count < PASSES * ROUNDS_MAX)
+			took->ns[took->count++] = ns;
+	}
+	fclose(lines);
 }
 
-/* Runs a command with its standard output in a pipe. */
-static pid_t run(const char *const *words, int *out, bool is_off)
+/* Runs a command to its end. */
+static void run_alone(const char *const *words, bool is_off, struct took *took)
 {
 	int ends[2];
 	pid_t pid;
@@ -119,83 +142,54 @@ static pid_t run(const char *const *words, int *out, bool is_off)
 			setenv("JEM_CALLS_OFF", "1", 1);
 		}
 		dup2(ends[1], 1);
-		close(3);
-		close(4);
 		execvp(words[0], (char **)words);
 		_exit(127);
 	}
 	close(ends[1]);
-	*out = ends[0];
-	return pid;
-}
-
-static double run_alone(const char *program, const char *count, const char *threads,
-			const char *what, bool is_off)
-{
-	const char *words[] = { program, count, rounds, threads, what, NULL };
-	int out;
-	pid_t pid = run(words, &out, is_off);
-	double ns = read_result(out);
-
+	read_rounds(ends[0], NULL, took);
 	waitpid(pid, NULL, 0);
-	return ns;
 }
 
-static double run_uftrace(const char *program)
+static void run_uftrace(const char *const *target, bool has_arguments, struct took *took)
 {
 	char folder[400];
-	const char *words[] = { "uftrace", "record", "-d", folder, "--no-libcall",
-				program,   "200000", "5",  "1",    NULL };
-	int out;
+	const char *words[16] = { "uftrace", "record", "--no-libcall", "-d", folder };
+	unsigned count = 5;
 
 	snprintf(folder, sizeof(folder), "%s/uftrace", check_folder());
-
-	pid_t pid = run(words, &out, false);
-	double ns = read_result(out);
-
-	waitpid(pid, NULL, 0);
-	return ns;
+	if (has_arguments)
+		words[count++] = "-a";
+	while (*target)
+		words[count++] = *target++;
+	run_alone(words, false, took);
 }
 
-/* Of gcc -O0: where arguments and locals are, from the frame pointer on. */
+/* As jem-symbols makes them of gcc -O0: what arguments and locals are in, from the frame pointer on. */
 static const struct jem_plan_op code[] = {
 	{ JEM_OP_END, 0, 0, 0, 0 },
 	/* ARGUMENTS */
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 4, -4 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 4, -8 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -16 },
+	{ JEM_OP_EMIT_BLOCK, 2, 6, 0, -16 },
 	{ JEM_OP_END, 0, 0, 0, 0 },
 	/* LOCALS */
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 4, -4 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 4, -8 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -16 },
-	{ JEM_OP_LEA, 39, 6, 0, 16 },
-	{ JEM_OP_LOAD, 48, 6, 8, 8 },
-	{ JEM_OP_LOAD, 38, 6, 8, 0 },
-	{ JEM_OP_CALLER, 0, 0, 0, 0 },
+	{ JEM_OP_EMIT_BLOCK, 2, 6, 0, -16 },
+	{ JEM_OP_UNWIND, 0, 6, 0, 16 },
+	{ 0, 2, 0, 0, 0 }, /* rbp, two words below the CFA */
 	/* POINTER */
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 4, -4 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 4, -8 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -16 },
+	{ JEM_OP_EMIT_BLOCK, 2, 6, 0, -16 },
 	{ JEM_OP_LOAD, 19, 6, 8, -16 },
 	{ JEM_OP_CELL, 0, 19, 0, 32 },
-	{ JEM_OP_LEA, 39, 6, 0, 16 },
-	{ JEM_OP_LOAD, 48, 6, 8, 8 },
-	{ JEM_OP_LOAD, 38, 6, 8, 0 },
-	{ JEM_OP_CALLER, 0, 0, 0, 0 },
+	{ JEM_OP_UNWIND, 0, 6, 0, 16 },
+	{ 0, 2, 0, 0, 0 },
 	/* of the caller */
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -8 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -16 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -24 },
-	{ JEM_OP_EMIT_MEMORY, 0, 6, 8, -32 },
+	{ JEM_OP_EMIT_BLOCK, 4, 6, 0, -32 },
 	{ JEM_OP_END, 0, 0, 0, 0 },
 };
 
 enum {
 	PLAN_ARGUMENTS = 1,
-	PLAN_LOCALS = 5,
-	PLAN_POINTER = 12,
-	PLAN_CALLER = 21,
+	PLAN_LOCALS = 3,
+	PLAN_POINTER = 6,
+	PLAN_CALLER = 11,
 };
 
 /* The bucket of a key, or a free one. */
@@ -235,7 +229,7 @@ static void plan_values(struct view *view, enum how how)
 		site->plan = how == ARGUMENTS ? PLAN_ARGUMENTS
 			     : how == LOCALS  ? PLAN_LOCALS
 					      : PLAN_POINTER;
-		site->fixed_words = 3;
+		site->fixed_words = 2;
 		*bucket_of(view, record->callsite) =
 			(struct jem_plan_site){ .key = record->callsite,
 						.site = TRACEE_SITES_MAX,
@@ -246,18 +240,57 @@ static void plan_values(struct view *view, enum how how)
 	__atomic_store_n(&plan->generation, plan->generation + 1, __ATOMIC_SEQ_CST);
 }
 
-static double run_traced(enum how how, const char *threads, const char *what)
+static uint64_t dropped(struct view *view)
+{
+	uint64_t sum = 0;
+
+	for (unsigned t = 0; t < view_header(view)->thread_count; t++)
+		sum += __atomic_load_n(&view_thread(view, t)->dropped, __ATOMIC_RELAXED);
+	return sum;
+}
+
+/* Lets the program do its rounds; tells those in which records were dropped. */
+static void lead(struct tracee *tracee, struct view *view, bool is_drained, bool *is_spoilt)
+{
+	struct drain drain = { view, false };
+	pthread_t thread;
+	uint64_t before = 0;
+	unsigned count = (unsigned)strtoul(rounds, NULL, 10);
+
+	if (is_drained)
+		pthread_create(&thread, NULL, keep_empty, &drain);
+	tracee_go(tracee);
+	for (unsigned i = 0; i <= count; i++) {
+		tracee_meet(tracee);
+		if (i)
+			is_spoilt[i - 1] = dropped(view) != before;
+		if (!is_drained)
+			view_discard(view);
+		before = dropped(view);
+		tracee_go(tracee);
+	}
+	drain.is_over = true;
+	if (is_drained)
+		pthread_join(thread, NULL);
+}
+
+static void publish(struct view *view, enum how how)
 {
 	static const char *const included[] = { "empty", "left", "right", "given", NULL };
-	const char *const words[] = { !strcmp(what ? what : "", "anew") ? "100000" : calls, rounds,
-				      threads, what, NULL };
-	const char *const environment[] = { "JEM_CALLS_RING_BYTES=4MiB", "JEM_CALLS_MEMORY=64MiB",
-					    NULL };
 	uint32_t state = JEM_PLAN_COMPLETE | (how == PATCHED ? JEM_PLAN_PATCH : 0);
+
+	view_plan(view, how == FILTERED || how == PATCHED ? NULL : included, state,
+		  how == COUNTED || how == COUNTED_VALUES ? 2 : 0, 0);
+	if (how >= ARGUMENTS && how <= COUNTED_VALUES)
+		plan_values(view, how);
+}
+
+static void run_traced(enum how how, const char *const *words, bool is_drained, struct took *took)
+{
+	const char *const environment[] = { "JEM_CALLS_RING_BYTES=1MiB", "JEM_BENCH_MEET=1", NULL };
 	struct tracee tracee;
 	static struct view view;
-	struct drain drain = { &view, false };
-	pthread_t thread;
+	bool is_spoilt[ROUNDS_MAX] = { false };
 	int out[2];
 	int saved = dup(1);
 
@@ -270,77 +303,109 @@ static double run_traced(enum how how, const char *threads, const char *what)
 	view_accept(&view, &tracee);
 	tracee_meet(&tracee);
 	view_read(&view);
-	view_plan(&view, how == FILTERED || how == PATCHED ? NULL : included, state,
-		  how == COUNTED || how == COUNTED_VALUES ? 2 : 0, 0);
-	if (how >= ARGUMENTS && how <= COUNTED_VALUES)
-		plan_values(&view, how);
-	pthread_create(&thread, NULL, keep_empty, &drain);
-	tracee_go(&tracee);
-
-	double ns = read_result(out[0]);
-
+	publish(&view, how);
+	lead(&tracee, &view, is_drained, is_spoilt);
+	read_rounds(out[0], is_spoilt, took);
 	tracee_end(&tracee);
-	drain.is_over = true;
-	pthread_join(thread, NULL);
 	if (how == PATCHED && view_header(&view)->patched < 2)
 		fprintf(stderr, "patched %u, unpatchable %u\n", view_header(&view)->patched,
 			view_header(&view)->unpatchable);
-	for (unsigned t = 0; t < 3; t++) {
-		const struct jem_ring_thread *slot = view_thread(&view, t);
-
-		if (how >= RECORDED && slot->dropped)
-			fprintf(stderr, "dropped %llu of %llu\n", (unsigned long long)slot->dropped,
-				(unsigned long long)slot->seen);
-	}
 	if (view_header(&view)->plan_faults)
 		fprintf(stderr, "%u plans were wrong\n", view_header(&view)->plan_faults);
 	view_close(&view);
-	return ns;
 }
 
-static double measure(const struct row *row)
+static void measure(const struct row *row, int threads, bool is_drained, struct took *took)
 {
-	const char *threads = row->threads == 2 ? "2" : "1";
 	char plain[300], hooked[300];
+	const char *words[] = { hooked,    row->calls, rounds, threads == 2 ? "2" : "1",
+				row->what, NULL };
 
 	snprintf(plain, sizeof(plain), "%s/tests/bench/calls_plain", getenv("top_builddir"));
 	snprintf(hooked, sizeof(hooked), "%s/tests/bench/calls_target", getenv("top_builddir"));
 	switch (row->how) {
 	case UNTRACED:
-		return run_alone(plain, calls, threads, row->what, false);
 	case TIME_STAMPS:
-		return run_alone(plain, "0", threads, row->what, false);
+		words[0] = plain;
+		run_alone(words, false, took);
+		break;
 	case EMPTY:
 	case DISABLED:
-		return run_alone(hooked, calls, threads, row->what, row->how == DISABLED);
+		run_alone(words, row->how == DISABLED, took);
+		break;
 	case UFTRACE:
-		return run_uftrace(hooked);
+	case UFTRACE_ARGUMENTS:
+		run_uftrace(words, row->how == UFTRACE_ARGUMENTS, took);
+		break;
 	default:
-		return run_traced(row->how, threads, row->what);
+		run_traced(row->how, words + 1, is_drained, took);
 	}
+}
+
+/* A cell is of so many threads, with a reader or without. */
+enum {
+	CELLS = 2 * THREADS_MAX,
+};
+
+static bool has_cell(const struct row *row, unsigned cell)
+{
+	if (row->how == TIME_STAMPS)
+		return !cell;
+	return cell < THREADS_MAX || (row->how >= RECORDED && row->how <= POINTER);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void print_row(const struct row *row, struct took *cells)
+{
+	printf("| %s |", row->name);
+	for (unsigned cell = 0; cell < CELLS; cell++) {
+		struct took *took = &cells[cell];
+
+		qsort(took->ns, took->count, sizeof(*took->ns), by_size);
+		if (!has_cell(row, cell))
+			printf(" |");
+		else if (!took->count)
+			printf(" - |");
+		else
+			printf(" %.1f (%.1f) |", took->ns[0], took->ns[took->count / 2]);
+	}
+	printf(" %s |\n", row->goal);
 }
 
 CASE(rows_of_costs)
 {
-	double least[sizeof(rows) / sizeof(*rows)];
+	static struct took cells[ROWS][CELLS];
+	const char *only = getenv("JEM_BENCH_ROW");
+	unsigned spoilt = 0, counted = 0;
 
 	for (int pass = 0; pass < PASSES; pass++) {
-		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-			const char *only = getenv("JEM_BENCH_ROW");
+		for (size_t i = 0; i < ROWS * CELLS; i++) {
+			const struct row *row = &rows[i / CELLS];
+			unsigned cell = i % CELLS;
 
-			if (only && !strstr(rows[i].name, only))
-				continue;
-
-			double ns = measure(&rows[i]);
-
-			if (!pass || (ns >= 0 && ns < least[i]))
-				least[i] = ns;
+			if (has_cell(row, cell) && (!only || strstr(row->name, only)))
+				measure(row, 1 + (int)cell % THREADS_MAX, cell >= THREADS_MAX,
+					&cells[i / CELLS][cell]);
 		}
 	}
-	printf("# %-24s %8s %8s %6s\n", "an empty function", "ns", "ratio", "goal");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		printf("# %-24s %8.2f %8.1f %6s\n", rows[i].name, least[i], least[i] / least[0],
-		       rows[i].goal);
+	printf("| ns a call and return: least (median) | 1 thread | 2 threads | 1, drained | 2, "
+	       "drained | goal |\n");
+	printf("|---|---|---|---|---|---|\n");
+	for (size_t i = 0; i < ROWS; i++) {
+		for (unsigned cell = 0; cell < CELLS; cell++) {
+			spoilt += cells[i][cell].spoilt;
+			counted += cells[i][cell].count;
+		}
+		if (!only || strstr(rows[i].name, only))
+			print_row(&rows[i], cells[i]);
+	}
+	printf("# %u rounds, and %u with drops, which are not in it\n", counted, spoilt);
 }
 
 int main(int argc, char **argv)
@@ -350,9 +415,9 @@ int main(int argc, char **argv)
 	if (!getenv("top_builddir"))
 		setenv("top_builddir", ".", 1);
 	setenv("JEM_TEST_CASE_SECONDS", "600", 0);
-	if (argc > 2) {
-		snprintf(calls, sizeof(calls), "%s", argv[1]);
-		snprintf(rounds, sizeof(rounds), "%s", argv[2]);
-	}
+	if (argc > 1)
+		snprintf(rounds, sizeof(rounds), "%s", argv[1]);
+	if (strtoul(rounds, NULL, 10) > ROUNDS_MAX)
+		return 2;
 	return check_main(1, argv, cases, 1);
 }

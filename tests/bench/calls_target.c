@@ -7,9 +7,9 @@
  * DEPTH: the calls are those of a binary tree of calls instead, so deep: 2 << DEPTH paths. The words: of a
  * function with three arguments, the last one a pointer: to something, NULL, to a page that may not be
  * read, or to another such page each time.
- * Calls it once, waits for a byte on descriptor 3 after one on 4 (under a test as daemon), then runs the
- * loop ROUNDS times on each thread and prints the fewest nanoseconds that a call took, of thread
- * CPU time, the worst thread counting.
+ * Calls it once, then runs the loop ROUNDS times on each thread, together, and prints a line each: the
+ * nanoseconds that a call took, of thread CPU time, the worst thread counting. With JEM_BENCH_MEET it
+ * waits before every round, and once after the last, for a byte on descriptor 3 after one on 4.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -29,7 +29,12 @@ static long depth;
 enum {
 	PAGE = 4096,
 	BAD_PAGES = 1 << 18,
+	THREADS_MAX = 8,
+	ROUNDS_MAX = 1000,
 };
+
+static pthread_barrier_t together;
+static double took[THREADS_MAX][ROUNDS_MAX];
 
 struct thing {
 	long n[4];
@@ -112,17 +117,29 @@ static PLAIN double now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static PLAIN void *measure(void *least)
+static PLAIN void meet(void)
 {
-	*(double *)least = 1e9;
+	char byte;
+
+	if (getenv("JEM_BENCH_MEET") && write(4, "a", 1) == 1 && read(3, &byte, 1) != 1)
+		_exit(1);
+}
+
+static PLAIN void *measure(void *row)
+{
+	double *ns = row;
+
 	around(calls / 10);
 	for (long i = 0; i < rounds; i++) {
+		pthread_barrier_wait(&together);
+		if (ns == took[0])
+			meet();
+		pthread_barrier_wait(&together);
+
 		double start = now_ns();
-		double ns;
 
 		around(calls);
-		ns = (now_ns() - start) / (double)calls;
-		*(double *)least = ns < *(double *)least ? ns : *(double *)least;
+		ns[i] = (now_ns() - start) / (double)calls;
 	}
 	return NULL;
 }
@@ -160,17 +177,26 @@ static PLAIN void choose(const char *what)
 	step = strcmp(what, "anew") ? 0 : PAGE;
 }
 
+static PLAIN void print_rounds(long threads)
+{
+	for (long i = 0; i < rounds; i++) {
+		double worst = 0;
+
+		for (long t = 0; t < threads; t++)
+			worst = took[t][i] > worst ? took[t][i] : worst;
+		printf("%.2f\n", worst);
+	}
+}
+
 PLAIN int main(int argc, char **argv)
 {
-	pthread_t threads[8];
-	double least[8], worst = 0;
+	pthread_t threads[THREADS_MAX];
 	long count = argc > 3 ? strtol(argv[3], NULL, 10) : 1;
-	char byte;
 
 	calls = argc > 1 ? strtol(argv[1], NULL, 10) : 1000000;
 	rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 5;
 	choose(argc > 4 ? argv[4] : "0");
-	if (count > 8 || depth > 24)
+	if (count < 1 || count > THREADS_MAX || rounds < 0 || rounds > ROUNDS_MAX || depth > 24)
 		return 1;
 	if (!calls) {
 		printf("%.2f\n", time_stamps_ns());
@@ -181,14 +207,13 @@ PLAIN int main(int argc, char **argv)
 		left(1);
 	if (is_given)
 		give(1);
-	if (getenv("JEM_CALLS_SOCKET") && write(4, "a", 1) == 1 && read(3, &byte, 1) != 1)
-		return 1;
+	pthread_barrier_init(&together, NULL, (unsigned)count);
+	meet();
 	for (long i = 0; i < count; i++)
-		pthread_create(&threads[i], NULL, measure, &least[i]);
-	for (long i = 0; i < count; i++) {
+		pthread_create(&threads[i], NULL, measure, took[i]);
+	for (long i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
-		worst = least[i] > worst ? least[i] : worst;
-	}
-	printf("%.2f\n", worst);
+	meet();
+	print_rounds(count);
 	return 0;
 }
