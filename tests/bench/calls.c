@@ -5,8 +5,8 @@
  *	calls [ROUNDS]
  *
  * Each row is calls_target with the library in one state, on one and on two threads; what writes records
- * also with a reader beside it that empties the rings each millisecond. A cell is the least and the median
- * of the rounds of all passes; the rows are gone through several times, so that a busy moment of the
+ * also with a reader beside it that empties the rings each millisecond. The ratio is to the same program
+ * untraced. A cell is the least and the median of the rounds of all passes; the rows are gone through several times, so that a busy moment of the
  * machine spoils no row. A round fits in the ring, which is emptied between rounds; one in which
  * a record was dropped, which is cheaper, does not count.
  */
@@ -40,7 +40,7 @@ enum how {
 	COUNTED_VALUES,
 	UFTRACE,           /* uftrace record */
 	UFTRACE_ARGUMENTS, /* with -a: of such a build it gets none */
-	TIME_STAMPS        /* two rdtsc and nothing else: the floor of what has times */
+	FLOOR /* what the machine takes for two rdtsc, or for a fault, and nothing else */
 };
 
 static const struct row {
@@ -52,7 +52,7 @@ static const struct row {
 } rows[] = {
 	{ "untraced", UNTRACED, "", NULL, "100000" },
 	{ "empty hooks of libc", EMPTY, "", NULL, "100000" },
-	{ "two time stamps", TIME_STAMPS, "", NULL, "0" },
+	{ "two time stamps", FLOOR, "", NULL, "0" },
 	{ "disabled", DISABLED, "1.6", NULL, "100000" },
 	{ "filtered", FILTERED, "2.4", NULL, "100000" },
 	{ "patched out", PATCHED, "1.0", NULL, "100000" },
@@ -72,6 +72,7 @@ static const struct row {
 	{ "and a pointer followed", POINTER, "45", "good", "5000" },
 	{ "null pointer", POINTER, "", "null", "5000" },
 	{ "bad pointer, repeated", POINTER, "50", "bad", "5000" },
+	{ "a fault and its handler", FLOOR, "", "fault", "0" },
 	{ "bad pointer, first", POINTER, "1500", "anew", "2000" },
 	{ "counted, with values", COUNTED_VALUES, "", "good", "100000" },
 };
@@ -325,7 +326,7 @@ static void measure(const struct row *row, int threads, bool is_drained, struct 
 	snprintf(hooked, sizeof(hooked), "%s/tests/bench/calls_target", getenv("top_builddir"));
 	switch (row->how) {
 	case UNTRACED:
-	case TIME_STAMPS:
+	case FLOOR:
 		words[0] = plain;
 		run_alone(words, false, took);
 		break;
@@ -349,7 +350,7 @@ enum {
 
 static bool has_cell(const struct row *row, unsigned cell)
 {
-	if (row->how == TIME_STAMPS)
+	if (row->how == FLOOR)
 		return !cell;
 	return cell < THREADS_MAX || (row->how >= RECORDED && row->how <= POINTER);
 }
@@ -361,13 +362,34 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_row(const struct row *row, struct took *cells)
+/* The row of the same program untraced. */
+static size_t untraced_of(const struct row *row)
+{
+	const char *what = row->what && row->what[0] > '9' ? "good" : row->what;
+	size_t i = 0;
+
+	while (rows[i].how != UNTRACED ||
+	       strcmp(rows[i].what ? rows[i].what : "", what ? what : ""))
+		i++;
+	return i;
+}
+
+static void sort(struct took *took)
+{
+	qsort(took->ns, took->count, sizeof(*took->ns), by_size);
+}
+
+/* `plain`: what the untraced program took on one thread. */
+static void print_row(const struct row *row, struct took *cells, const struct took *plain)
 {
 	printf("| %s |", row->name);
+	if (plain->count && cells->count && row->how != FLOOR)
+		printf(" %.1f |", cells->ns[0] / plain->ns[0]);
+	else
+		printf(" |");
 	for (unsigned cell = 0; cell < CELLS; cell++) {
 		struct took *took = &cells[cell];
 
-		qsort(took->ns, took->count, sizeof(*took->ns), by_size);
 		if (!has_cell(row, cell))
 			printf(" |");
 		else if (!took->count)
@@ -394,16 +416,20 @@ CASE(rows_of_costs)
 					&cells[i / CELLS][cell]);
 		}
 	}
-	printf("| ns a call and return: least (median) | 1 thread | 2 threads | 1, drained | 2, "
+	printf("| ns a call and return: least (median) | ratio | 1 thread | 2 threads | 1, drained "
+	       "| 2, "
 	       "drained | goal |\n");
-	printf("|---|---|---|---|---|---|\n");
+	printf("|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < ROWS; i++) {
 		for (unsigned cell = 0; cell < CELLS; cell++) {
+			sort(&cells[i][cell]);
 			spoilt += cells[i][cell].spoilt;
 			counted += cells[i][cell].count;
 		}
+	}
+	for (size_t i = 0; i < ROWS; i++) {
 		if (!only || strstr(rows[i].name, only))
-			print_row(&rows[i], cells[i]);
+			print_row(&rows[i], cells[i], cells[untraced_of(&rows[i])]);
 	}
 	printf("# %u rounds, and %u with drops, which are not in it\n", counted, spoilt);
 }
