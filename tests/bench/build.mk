@@ -59,6 +59,7 @@ CALLS_TARGET = $(CC) -std=gnu11 -D_GNU_SOURCE -g -O0 -fno-inline -Wl,-z,now -pth
 %D%/calls_pace: %D%/calls_pace.c
 	$(AM_V_CCLD)$(CALLS_TARGET) -finstrument-functions -o $@ $(srcdir)/%D%/calls_pace.c
 # LUA: the unpacked source of Lua (apt-get source lua5.4), for the part that traces it.
+# LUA: the unpacked source of Lua, for the part that traces it; without it that is fetched.
 .PHONY: bench-calls
 bench-calls: $(BENCH_CALLS) libjemtrace.so $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@top_builddir='$(abs_top_builddir)' %D%/calls

@@ -7,7 +7,8 @@ calls_peers: traced calls in whole programs, beside the peers: figure 7 of the p
 
 Everything runs in a folder of its own, a session daemon of LTTng too, which is ended by its pid. The same
 driver starts the programs in every configuration and takes their CPU time from start to end; a peer that is not
-there is left out and said so. LUA_SOURCE: the unpacked source of Lua; without it that part is left out.
+there is left out and said so. Then the same programs by their own clock of each thread, on one and two threads.
+LUA_SOURCE: the unpacked source of Lua; without it that of the distribution is fetched.
 """
 import glob
 import json
@@ -15,10 +16,15 @@ import math
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, os.pardir, "flow"))
+import sources  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD = os.environ.get("top_builddir", ".")
 COUNTS = [10 ** n for n in range(2, 8)]
@@ -29,11 +35,11 @@ NOBODY = 65534
 LUA_LINES = """
 local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
 local t = {}
-for i = 1, 40000 do t[i] = (i * 7919) % 40009 end
+for i = 1, 80000 do t[i] = (i * 7919) % 80021 end
 table.sort(t)
 local s = {}
 for i = 1, 20000 do s[#s + 1] = string.format("%d:%s", i, tostring(t[i])) end
-print(fib(24), #table.concat(s, ","))
+print(fib(27), #table.concat(s, ","))
 """
 
 
@@ -53,10 +59,19 @@ def least(command, repeats, environment=None):
 def drive(result, repeats, commands):
     """The inside of a job: runs each command, writes how long each took."""
     # What is short is started more often: else the noise of a start is all that is seen.
-    took = [least(command, repeats if place > 2 or len(commands) == 1 else 5 * repeats)
+    took = [least(command, repeats if place > 2 or len(commands) == 1 else 3 * repeats)
             for place, command in enumerate(commands)]
     with open(result, "w", encoding="utf-8") as file:
         json.dump(took, file)
+
+
+def rounds(result, commands):
+    """The inside of a job: runs each command once, writes the nanoseconds of each round that it prints."""
+    printed = [subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, timeout=300).stdout.split() for command in commands]
+    with open(result, "w", encoding="utf-8") as file:
+        json.dump([[float(word) for word in words if word.replace(b".", b"").isdigit()]
+                   for words in printed], file)
 
 
 class Bench:
@@ -73,11 +88,15 @@ class Bench:
         return os.path.join(self.folder, name)
 
     def in_driver(self, commands, repeats, before=(), environment=None):
-        """Seconds of each command, when the driver itself is started behind some words."""
+        """
+        Seconds of each command, when the driver itself is started behind some words; no repeats: what each
+        prints.
+        """
         self.runs += 1
         result = self.program(f"times-{self.runs}.json")
-        request = json.dumps([result, repeats, commands])
-        done = subprocess.run([*before, sys.executable, os.path.abspath(__file__), "--drive", request],
+        request = json.dumps([result, repeats, commands] if repeats else [result, commands])
+        done = subprocess.run([*before, sys.executable, os.path.abspath(__file__),
+                               "--drive" if repeats else "--rounds", request],
                               check=False, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=600)
         if done.returncode:
@@ -158,6 +177,41 @@ def figure_rows(bench):
     return rows
 
 
+def own_clock(bench):
+    """Name of a configuration: least and median of a call's nanoseconds, on one and on two threads."""
+    def of(name, what="0"):
+        return [[bench.program(name), "4000", "100", threads, what] for threads in ("1", "2")]
+
+    def with_daemon(settings, patterns, what="0", values=False):
+        took, out = bench.in_job(of("calls_target", what), 0, patterns, settings, values)
+        calls, recorded = calls_of(out) if settings is NO_LIMITS else (0, 0)
+        return took, f"{100 * recorded / calls:.0f} %" if calls else ""
+
+    os.environ["JEM_BENCH_PAUSE_MS"] = "20"  # for those who read the records, of all kinds
+    rows = {"untraced": (bench.in_driver(of("calls_plain"), 0), ""),
+            "empty hooks of libc": (bench.in_driver(of("calls_target"), 0), ""),
+            "all filtered": with_daemon(["calls.patch=no"], ["no_such_function"]),
+            "all patched out": with_daemon((), ["no_such_function"]),
+            "over the limit": with_daemon((), ["empty"]),
+            "all recorded": with_daemon(NO_LIMITS, ["empty"]),
+            "with values": with_daemon(NO_LIMITS, ["given"], "good", True)}
+    if shutil.which("uftrace"):
+        for name, more in (("uftrace", []), ("uftrace -a", ["-a"])):
+            words = ["uftrace", "record", "--no-libcall", "-d", bench.program("uftrace"), *more]
+            rows[name] = bench.in_driver([words + command for command in of("calls_target", "good")], 0), ""
+    took = bench.in_lttng(of("calls_target"), 0, lttng_library()) if lttng_library() else None
+    del os.environ["JEM_BENCH_PAUSE_MS"]
+    return dict(rows, **({"LTTng": (took, "")} if took else {}))
+
+
+def print_own_clock(rows):
+    print("# ns of a call and its return by the clock of its thread: least (median) of 100 rounds of 4,000")
+    print("| configuration | 1 thread | 2 threads | calls that have records |\n|---|---|---|---|")
+    for name, (took, share) in rows.items():
+        cells = [f"{min(ns):.1f} ({statistics.median(ns):.1f})" if ns else "-" for ns in took]
+        print(f"| {name} | " + " | ".join(cells) + f" | {share} |")
+
+
 def overheads(rows):
     """Nanoseconds of a call beyond the untraced program; a tenth more of the calls warm it up."""
     plain = rows["untraced"]
@@ -220,15 +274,22 @@ def calls_of(out):
     return sum(calls for calls, _ in last.values()), sum(recorded for _, recorded in last.values())
 
 
+def fetch_lua(folder):
+    sources.fetch(folder, ["lua"])
+    return sources.folder_of(folder, "lua")
+
+
 def lua(bench, source):
     """The interpreter at -O2, traced whole."""
     script = bench.program("work.lua")
     with open(script, "w", encoding="utf-8") as file:
         file.write(LUA_LINES)
+    # made when the package is built; nothing is loaded from there
+    sources.write(bench.program("lua5.4-deb-multiarch.h"), '#define DEB_HOST_MULTIARCH "here"\n')
     files = [name for name in sorted(glob.glob(os.path.join(source, "src", "*.c"))) if not name.endswith("/luac.c")]
     for name, flags in (("lua_plain", []), ("lua_hooks", ["-finstrument-functions"])):
-        subprocess.run(["gcc", "-O2", "-g", "-w", "-DLUA_USE_POSIX", *flags, "-o", bench.program(name), *files, "-lm"],
-                       check=True)
+        subprocess.run(["gcc", "-O2", "-g", "-w", "-DLUA_USE_POSIX", "-I" + bench.folder, *flags, "-o",
+                        bench.program(name), *files, "-lm"], check=True)
     hooks = [[bench.program("lua_hooks"), script]]
     plain = bench.in_driver([[bench.program("lua_plain"), script]], REPEATS)[0]
     rows = {"empty hooks": bench.in_driver(hooks, REPEATS)[0],
@@ -236,14 +297,16 @@ def lua(bench, source):
                 os.environ, LD_PRELOAD=bench.library, JEM_CALLS_OFF="1"))[0]}
     for name, patterns, settings in (("all filtered", ["no_such_function"], ["calls.patch=no"]),
                                      ("all patched out", ["no_such_function"], []),
-                                     ("over the limit", ["*"], []), ("all recorded", ["*"], NO_LIMITS)):
-        times, out = bench.in_job(hooks, 2 if "*" in patterns else REPEATS, patterns, settings)
+                                     ("over the limit", ["*"], []), ("all recorded", ["*"], NO_LIMITS),
+                                     ("with values", ["*"], NO_LIMITS)):
+        times, out = bench.in_job(hooks, 2 if "*" in patterns else REPEATS, patterns, settings,
+                                  name == "with values")
         rows[name] = times[0]
         if "*" in patterns:
             print("# lua, {}: {:,} calls in {} runs, {:,} recorded".format(name, calls_of(out)[0], 2, calls_of(out)[1]))
     if shutil.which("uftrace"):
         words = ["uftrace", "record", "--no-libcall", "-d", bench.program("uftrace-lua")]
-        rows["uftrace record"] = bench.in_driver([words + hooks[0]], 2)[0]
+        rows["uftrace record"] = bench.in_driver([words + hooks[0]], 1)[0]
     if lttng_library():
         took = bench.in_lttng(hooks, 1, lttng_library())
         rows.update({"LTTng": took[0]} if took else {})
@@ -253,8 +316,8 @@ def lua(bench, source):
 
 
 def main():
-    if sys.argv[1:2] == ["--drive"]:
-        drive(*json.loads(sys.argv[2]))
+    if sys.argv[1:2] in (["--drive"], ["--rounds"]):
+        {"--drive": drive, "--rounds": rounds}[sys.argv[1]](*json.loads(sys.argv[2]))
         return
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(folder)
@@ -262,8 +325,11 @@ def main():
         print_overheads(table)
         if len(sys.argv) > 1:
             draw(table, sys.argv[1])
-        if len(sys.argv) > 2:
-            lua(bench, sys.argv[2])
+        print_own_clock(own_clock(bench))
+        try:
+            lua(bench, sys.argv[2] if len(sys.argv) > 2 else fetch_lua(folder))
+        except sources.Unavailable as error:
+            print(f"# lua: {error}")
 
 
 if __name__ == "__main__":

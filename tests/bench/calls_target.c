@@ -11,7 +11,8 @@
  * read, or to another such page each time.
  * Calls it once, then runs the loop ROUNDS times on each thread, together, and prints a line each: the
  * nanoseconds that a call took, of thread CPU time, the worst thread counting. With JEM_BENCH_MEET it
- * waits before every round, and once after the last, for a byte on descriptor 3 after one on 4.
+ * waits before every round, and once after the last, for a byte on descriptor 3 after one on 4. With
+ * JEM_BENCH_PAUSE_MS it pauses there: whoever reads what a round leaves behind can keep up.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -124,7 +125,10 @@ static PLAIN double now_ns(void)
 static PLAIN void meet(void)
 {
 	char byte;
+	const char *pause_ms = getenv("JEM_BENCH_PAUSE_MS");
 
+	if (pause_ms)
+		usleep((useconds_t)strtoul(pause_ms, NULL, 10) * 1000);
 	if (getenv("JEM_BENCH_MEET") && write(4, "a", 1) == 1 && read(3, &byte, 1) != 1)
 		_exit(1);
 }
