@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-	PASSES = 2,
+	PASSES = 4,
 	ROUNDS_MAX = 500, /* of a pass */
 	THREADS_MAX = 2,
 };
@@ -79,7 +79,7 @@ static const struct row {
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
 
-static char rounds[24] = "100";
+static char rounds[24] = "50";
 
 /* What some rounds took: those without drops. */
 struct took {
