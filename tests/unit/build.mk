@@ -76,6 +76,11 @@ EXTRA_DIST += %D%/traced/calls.c %D%/traced/types.cc
 %C%_test_symbols_types_SOURCES = %D%/test_symbols_types.c %D%/symbols.c %D%/symbols.h
 %C%_test_symbols_types_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
 %C%_test_symbols_types_LDADD = libcheck.a $(DEBUGDATA_LIBS)
+UNIT_TESTS += %D%/test_symbols_values
+EXTRA_DIST += %D%/traced/locals.cc
+%C%_test_symbols_values_SOURCES = %D%/test_symbols_values.c %D%/symbols.c %D%/symbols.h
+%C%_test_symbols_values_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
+%C%_test_symbols_values_LDADD = libcheck.a $(DEBUGDATA_LIBS)
 
 # daemon
 UNIT_TESTS += %D%/test_sources

@@ -111,10 +111,16 @@ static const void *section(const struct symbols_image *image, int which, size_t 
 	return (const char *)image->bytes + header->sections[which].offset;
 }
 
-void symbols_read(struct symbols_image *image, const char *name, const char *const *include,
-		  const char *const *exclude)
+static void read_image(struct symbols_image *image, const char *name, const char *const *include,
+		       const char *const *exclude, jem_plan_compile_fn compile)
 {
-	struct jem_writer_options options = { .path = symbols_path(name), .root = "" };
+	struct jem_writer_options options = {
+		.path = symbols_path(name),
+		.root = "",
+		.compile = compile,
+		.limits = { .depth = 1, .string_bytes = 64, .items = 8, .object_bytes = 256 },
+		.memory_bytes = 800000000,
+	};
 	auto_close int module = open(options.path, O_RDONLY | O_CLOEXEC);
 	auto_close int output = memfd_create("image", MFD_CLOEXEC);
 	struct jem_patterns *patterns = NULL;
@@ -141,8 +147,23 @@ void symbols_read(struct symbols_image *image, const char *name, const char *con
 	view->functions = section(image, JEM_IMAGE_FUNCTIONS, &view->function_count);
 	view->sites = section(image, JEM_IMAGE_SITES, &view->site_count);
 	view->callsites = section(image, JEM_IMAGE_CALLSITES, &view->callsite_count);
+	view->code = section(image, JEM_IMAGE_CODE, &view->code_count);
+	view->slots = section(image, JEM_IMAGE_SLOTS, &view->slot_count);
 	view->types = section(image, JEM_IMAGE_TYPES, &view->type_count);
 	view->members = section(image, JEM_IMAGE_MEMBERS, &view->member_count);
+}
+
+void symbols_read(struct symbols_image *image, const char *name, const char *const *include,
+		  const char *const *exclude)
+{
+	read_image(image, name, include, exclude, NULL);
+}
+
+void symbols_read_values(struct symbols_image *image, const char *name)
+{
+	static const char *const everything[] = { "*", NULL };
+
+	read_image(image, name, everything, NULL, jem_plan_compile);
 }
 
 void symbols_free(struct symbols_image *image)

@@ -29,6 +29,9 @@ struct symbols_image {
 
 void symbols_read(struct symbols_image *image, const char *name, const char *const *include,
 		  const char *const *exclude);
+
+/* The same of all functions, with plans. */
+void symbols_read_values(struct symbols_image *image, const char *name);
 void symbols_free(struct symbols_image *image);
 
 const char *symbols_string(const struct symbols_image *image, uint32_t offset);

@@ -442,7 +442,7 @@ static int die_at_the_third(const struct jem_plan_request *request, struct jem_p
 
 	if (++calls == 3)
 		raise(SIGKILL);
-	return -EBADMSG;
+	return -ENOMEM;
 }
 
 CASE(leaves_a_whole_image_when_it_is_killed)

@@ -36,8 +36,10 @@ libdebugdata_a_SOURCES = \
 	%D%/image_file.c %D%/image_file.h \
 	%D%/index.c %D%/index.h \
 	%D%/index_internal.h %D%/index_walk.c \
+	%D%/initial.c \
 	%D%/lines.c %D%/lines.h \
 	%D%/location.c \
+	%D%/location_list.c \
 	%D%/plan.c %D%/plan.h \
 	%D%/prologue.c \
 	%D%/returns.c \

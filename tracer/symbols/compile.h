@@ -101,7 +101,9 @@ struct jem_compiler {
 	bool is_flow_tried;
 	bool is_cleared; /* FAILED is of this variable's reads only */
 	bool is_hook_frame;
+	int unsound_count;   /* variables whose location is not to be understood */
 	unsigned call_line;  /* of the call in the frame, 0: not known */
+	unsigned looks;      /* for who has written a variable */
 	unsigned loop_steps; /* steps of the machine that loops may take at most, so far */
 	int64_t frame_reads[JEM_FRAME_READS]; /* from the CFA: what loads of this variable read */
 	unsigned frame_read_count;
@@ -155,6 +157,17 @@ int jem_expression_compile(struct jem_compiler *c, Dwarf_Attribute *attr, const 
 /* Where a variable or parameter is; `size` of its type. */
 int jem_location_find(struct jem_compiler *c, Dwarf_Die *variable, uint32_t size,
 		      struct jem_place *ret);
+
+/* --- location_list.c --- */
+
+/* Of a location that libdw refuses: the compiler says that the variable has no value yet at `pc`. */
+bool jem_location_is_uninitialised(const struct jem_debug *debug, Dwarf_Attribute *attr,
+				   uint64_t pc);
+
+/* --- initial.c --- */
+
+/* Nothing before the call has written what is at the place, as far as the code is straight to read. */
+bool jem_initial_is_unwritten(struct jem_compiler *c, const struct jem_place *place, uint32_t size);
 
 /* --- cfi.c --- */
 
@@ -226,8 +239,8 @@ void jem_variables_slot(struct jem_compiler *c, unsigned role, const char *name,
 unsigned jem_variables_arguments(struct jem_compiler *c, Dwarf_Die *scope,
 				 struct jem_argument arguments[JEM_ARGUMENTS_MAX]);
 /* Slots of the arguments and of the locals of a scope, with these roles (0: leave them out). */
-int jem_variables_compile(struct jem_compiler *c, Dwarf_Die *scope, unsigned argument_role,
-			  unsigned local_role);
+void jem_variables_compile(struct jem_compiler *c, Dwarf_Die *scope, unsigned argument_role,
+			   unsigned local_role);
 
 /* --- follow.c --- */
 

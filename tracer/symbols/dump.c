@@ -48,6 +48,30 @@ static void dump_functions(const struct jem_image *image, FILE *out)
 	}
 }
 
+/* Of each variable why it has no value, or where its value is. */
+static void dump_slots(const struct jem_image *image, uint32_t first, uint32_t count, FILE *out)
+{
+	static const char *const roles[] = { "", "argument", "local", "return", "caller's" };
+	static const char *const reasons[] = {
+#define MISSING(name, word) word,
+		JEM_MISSING_REASONS(MISSING)
+#undef MISSING
+	};
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct jem_image_slot *slot = &image->slots[first + i];
+
+		if (slot->parent || slot->role >= sizeof(roles) / sizeof(*roles))
+			continue;
+		fprintf(out, "slot\t%s\t%s\t%s\t%s\n", roles[slot->role],
+			jem_image_string(image, slot->name),
+			jem_image_string(image, image->types[slot->type].name),
+			slot->missing                     ? reasons[slot->missing]
+			: slot->fixed == JEM_SLOT_IN_CELL ? "[cell]"
+							  : "[words]");
+	}
+}
+
 static void dump_sites(const struct jem_image *image, FILE *out)
 {
 	for (size_t i = 0; i < image->site_count; i++) {
@@ -60,6 +84,7 @@ static void dump_sites(const struct jem_image *image, FILE *out)
 			name_of(image, s->function), s->code_count, s->slot_count,
 			s->caller ? name_of(image, s->caller) : "-",
 			jem_image_string(image, s->caller_file), s->caller_line);
+		dump_slots(image, s->slot, s->slot_count, out);
 	}
 	for (size_t i = 0; i < image->callsite_count; i++) {
 		const struct jem_image_callsite *c = &image->callsites[i];
@@ -67,6 +92,7 @@ static void dump_sites(const struct jem_image *image, FILE *out)
 		fprintf(out, "callsite\t%#" PRIx64 "\t%u\t%s\tops %u slots %u\t%s:%u\n", c->pc,
 			c->function, name_of(image, c->function), c->code_count, c->slot_count,
 			jem_image_string(image, c->file), c->line);
+		dump_slots(image, c->slot, c->slot_count, out);
 	}
 }
 

@@ -66,15 +66,17 @@ static int find_at(struct jem_compiler *c, Dwarf_Attribute *attr, uint64_t pc,
 	size_t count;
 	int found = dwarf_getlocation_addr(attr, pc, &ops, &count, 1);
 
-	if (found < 0)
-		return -EBADMSG;
-	if (!found || !count) {
-		*ret = (struct jem_place){ .kind = JEM_PLACE_MISSING,
-					   .missing = JEM_MISSING_OPTIMISED_OUT,
-					   .size = ret->size };
+	if (found > 0 && count)
+		return jem_expression_compile(c, attr, ops, count, ret);
+	*ret = (struct jem_place){ .kind = JEM_PLACE_MISSING,
+				   .missing = JEM_MISSING_OPTIMISED_OUT,
+				   .size = ret->size };
+	if (found >= 0)
 		return 0;
-	}
-	return jem_expression_compile(c, attr, ops, count, ret);
+	if (!jem_location_is_uninitialised(c->request->debug, attr, pc))
+		return -EBADMSG;
+	ret->missing = JEM_MISSING_UNINITIALISED;
+	return 0;
 }
 
 /* A value, or pieces of which not all are missing. */

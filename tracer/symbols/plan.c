@@ -71,56 +71,50 @@ static void compiler_deinit(struct jem_compiler *c)
 	free(c->follow);
 }
 
-static int compile_enter(struct jem_compiler *c)
+static void compile_enter(struct jem_compiler *c)
 {
 	const struct jem_plan_request *r = c->request;
-	int rc = jem_variables_compile(c, r->scope, JEM_SLOT_ARGUMENT, 0);
 
+	jem_variables_compile(c, r->scope, JEM_SLOT_ARGUMENT, 0);
 	if (r->caller) {
 		c->call_line = call_line(r->scope);
-		int outer = jem_variables_compile(c, r->caller, JEM_SLOT_CALLER_LOCAL,
-						  JEM_SLOT_CALLER_LOCAL);
-
-		rc = rc < 0 ? rc : outer;
+		jem_variables_compile(c, r->caller, JEM_SLOT_CALLER_LOCAL, JEM_SLOT_CALLER_LOCAL);
 	}
-	return rc;
 }
 
-static int compile_exit(struct jem_compiler *c)
+static void compile_exit(struct jem_compiler *c)
 {
 	const struct jem_plan_request *r = c->request;
-	int rc = jem_variables_compile(c, r->scope, JEM_SLOT_ARGUMENT,
-				       r->is_tail ? 0 : JEM_SLOT_LOCAL);
 	struct jem_place place;
 	uint32_t type;
-	uint32_t mark = jem_code_mark(c);
+	uint32_t mark;
 
+	jem_variables_compile(c, r->scope, JEM_SLOT_ARGUMENT, r->is_tail ? 0 : JEM_SLOT_LOCAL);
+	mark = jem_code_mark(c);
 	c->is_cleared = false;
 	jem_returns_compile(c, &place, &type);
 	if (type)
 		jem_variables_slot(c, JEM_SLOT_RETURN, "", type, 0, &place);
 	jem_code_release(c, mark);
-	return rc;
 }
 
 int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *ret)
 {
 	struct jem_compiler c;
-	int rc;
 
 	ret->op_count = ret->slot_count = ret->fixed_words = ret->site_flags = 0;
 	compiler_init(&c, request, ret);
 	switch (request->kind) {
 	case JEM_PLAN_ENTER:
-		rc = compile_enter(&c);
+		compile_enter(&c);
 		break;
 	case JEM_PLAN_EXIT:
-		rc = compile_exit(&c);
+		compile_exit(&c);
 		break;
 	default:
 		c.call_line = line_of(&c, request->scope);
-		rc = jem_variables_compile(&c, request->scope, JEM_SLOT_CALLER_LOCAL,
-					   JEM_SLOT_CALLER_LOCAL);
+		jem_variables_compile(&c, request->scope, JEM_SLOT_CALLER_LOCAL,
+				      JEM_SLOT_CALLER_LOCAL);
 	}
 	jem_block_emit(&c);
 	jem_follow_compile(&c);
@@ -128,5 +122,5 @@ int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *re
 		jem_cfi_caller(&c);
 	ret->ops[ret->op_count++] = (struct jem_plan_op){ .op = JEM_OP_END };
 	compiler_deinit(&c);
-	return rc;
+	return c.unsound_count;
 }

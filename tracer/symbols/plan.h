@@ -57,8 +57,8 @@ struct jem_plan {
 
 /*
  * Every variable gets a slot, with a value or with the reason why not. A plan of a physical ENTER ends
- * with CALLER where the caller's registers can be had. 0, or a negative errno (-EBADMSG: damaged debug
- * data; `ret` then has what was whole).
+ * with CALLER where the caller's registers can be had. How many variables have a location that is damaged or
+ * in words of a later standard: those are unsupported. Or a negative errno.
  */
 int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *ret);
 

@@ -3,7 +3,6 @@
 #include "tracer/symbols/compile.h"
 
 #include <dwarf.h>
-#include <errno.h>
 
 #define NESTING_MAX 32
 
@@ -28,11 +27,14 @@ void jem_variables_slot(struct jem_compiler *c, unsigned role, const char *name,
 				       .entry = place->entry };
 
 	slot.size = jem_types_get(types, type)->size;
+	if (c->call_line && line == c->call_line && jem_initial_is_unwritten(c, place, slot.size))
+		slot.missing = JEM_MISSING_UNINITIALISED;
 	int at = jem_slot_add(c, &slot);
 
 	if (at < 0)
 		return;
-	jem_slot_emit(c, at, place);
+	if (!slot.missing)
+		jem_slot_emit(c, at, place);
 	/* what is declared after the call has no value yet: its pointers lead anywhere */
 	if (!c->plan->slots[at].missing && !(c->call_line && line > c->call_line))
 		jem_follow_add(c, at, type, place);
@@ -134,6 +136,16 @@ static void know_physical(struct jem_compiler *c)
 	c->has_arguments = true;
 }
 
+/* The slots are those of the arguments that are shown. */
+static uint32_t place_among_shown(struct jem_compiler *c, unsigned index)
+{
+	uint32_t place = 0;
+
+	for (unsigned i = 0; i < index; i++)
+		place += !is_phantom(&c->arguments[i].die);
+	return place;
+}
+
 /* Which argument the register brought: the one that its location list says was there at entry. */
 static bool argument_of(struct jem_compiler *c, unsigned reg, uint32_t *ret)
 {
@@ -151,10 +163,10 @@ static bool argument_of(struct jem_compiler *c, unsigned reg, uint32_t *ret)
 		    !dwarf_attr(&c->arguments[i].die, DW_AT_location, &attr) ||
 		    dwarf_getlocation_addr(&attr, entry, &ops, &count, 1) != 1)
 			continue;
-		if (count == 1 && ops[0].atom == DW_OP_reg0 + reg) {
-			*ret = i;
-			return true;
-		}
+		if (count != 1 || ops[0].atom != DW_OP_reg0 + reg)
+			continue;
+		*ret = place_among_shown(c, i);
+		return !is_phantom(&c->arguments[i].die);
 	}
 	return false;
 }
@@ -179,11 +191,20 @@ static void name_entry(struct jem_compiler *c, struct jem_place *place)
 		place->entry |= JEM_SLOT_ENTRY_OF_FRAME;
 }
 
-static int find(struct jem_compiler *c, Dwarf_Die *die, uint32_t size, struct jem_place *ret)
+/* A location that is damaged, or in words that nobody here understands, costs its variable only. */
+static void find(struct jem_compiler *c, Dwarf_Die *die, uint32_t size, struct jem_place *ret)
 {
+	uint32_t begin = c->plan->op_count;
+
 	c->is_cleared = false;
 	c->frame_read_count = 0;
-	return jem_location_find(c, die, size, ret);
+	if (jem_location_find(c, die, size, ret) >= 0)
+		return;
+	c->unsound_count++;
+	c->plan->op_count = begin;
+	*ret = (struct jem_place){ .kind = JEM_PLACE_MISSING,
+				   .missing = JEM_MISSING_UNSUPPORTED,
+				   .size = size };
 }
 
 /* At the enter hook of the function itself the code knows better than DWARF in two cases. */
@@ -207,13 +228,12 @@ static void ask_prologue(struct jem_compiler *c, unsigned index, struct jem_plac
 		*place = other;
 }
 
-static int compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned role)
+static void compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned role)
 {
 	const struct jem_plan_request *r = c->request;
 	bool is_physical = scope->addr == r->physical->addr;
 	struct jem_argument own[JEM_ARGUMENTS_MAX], *list = own;
 	unsigned count;
-	int rc = 0;
 
 	if (is_physical) {
 		know_physical(c);
@@ -227,11 +247,11 @@ static int compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned 
 		struct jem_place place = { .kind = JEM_PLACE_MISSING,
 					   .missing = JEM_MISSING_OPTIMISED_OUT };
 
-		if (list[i].is_concrete && find(c, &list[i].die, list[i].size, &place) < 0) {
-			rc = -EBADMSG;
-			place.kind = JEM_PLACE_MISSING;
-			place.missing = JEM_MISSING_UNSUPPORTED;
-		}
+		/* whether a base is to be built, which table is to be used: the compiler's own */
+		if (is_phantom(&list[i].die))
+			continue;
+		if (list[i].is_concrete)
+			find(c, &list[i].die, list[i].size, &place);
 		if (is_physical && r->kind == JEM_PLAN_ENTER && r->scope->addr == scope->addr)
 			ask_prologue(c, i, &place);
 		name_entry(c, &place);
@@ -239,31 +259,24 @@ static int compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned 
 				   decl_line(&list[i].die), &place);
 		jem_code_release(c, mark);
 	}
-	return rc;
 }
 
 /* --- locals ------------------------------------------------------------------------------------- */
 
-static int compile_local(struct jem_compiler *c, Dwarf_Die *die, unsigned role)
+static void compile_local(struct jem_compiler *c, Dwarf_Die *die, unsigned role)
 {
 	struct jem_place place;
 	uint32_t mark = jem_code_mark(c);
 	uint32_t type;
-	int rc;
 
 	/* what the compiler made up has no meaning to a person; declarations stand elsewhere */
 	if (is_flag(die, DW_AT_artificial) || is_flag(die, DW_AT_declaration))
-		return 0;
+		return;
 	type = jem_types_of(c->request->types, die);
-	rc = find(c, die, jem_types_get(c->request->types, type)->size, &place);
-	if (rc < 0) {
-		place.kind = JEM_PLACE_MISSING;
-		place.missing = JEM_MISSING_UNSUPPORTED;
-	}
+	find(c, die, jem_types_get(c->request->types, type)->size, &place);
 	name_entry(c, &place);
 	jem_variables_slot(c, role, dwarf_diename(die), type, decl_line(die), &place);
 	jem_code_release(c, mark);
-	return rc;
 }
 
 /* A block without addresses is part of what is around it (as gdb has it). */
@@ -273,32 +286,28 @@ static bool is_open(struct jem_compiler *c, Dwarf_Die *block)
 	       (!dwarf_hasattr(block, DW_AT_low_pc) && !dwarf_hasattr(block, DW_AT_ranges));
 }
 
-static int compile_locals(struct jem_compiler *c, Dwarf_Die *scope, unsigned role, unsigned nesting)
+static void compile_locals(struct jem_compiler *c, Dwarf_Die *scope, unsigned role,
+			   unsigned nesting)
 {
 	Dwarf_Die child;
-	int rc = 0;
 
 	if (nesting > NESTING_MAX || dwarf_child(scope, &child) != 0)
-		return 0;
+		return;
 	do {
 		int tag = dwarf_tag(&child);
-		int here = 0;
 
 		if (tag == DW_TAG_variable)
-			here = compile_local(c, &child, role);
+			compile_local(c, &child, role);
 		else if (tag == DW_TAG_lexical_block && is_open(c, &child))
-			here = compile_locals(c, &child, role, nesting + 1);
-		if (here < 0)
-			rc = here;
+			compile_locals(c, &child, role, nesting + 1);
 	} while (dwarf_siblingof(&child, &child) == 0);
-	return rc;
 }
 
-int jem_variables_compile(struct jem_compiler *c, Dwarf_Die *scope, unsigned argument_role,
-			  unsigned local_role)
+void jem_variables_compile(struct jem_compiler *c, Dwarf_Die *scope, unsigned argument_role,
+			   unsigned local_role)
 {
-	int rc = argument_role ? compile_arguments(c, scope, argument_role) : 0;
-	int locals = local_role ? compile_locals(c, scope, local_role, 0) : 0;
-
-	return rc < 0 ? rc : locals;
+	if (argument_role)
+		compile_arguments(c, scope, argument_role);
+	if (local_role)
+		compile_locals(c, scope, local_role, 0);
 }

@@ -3,12 +3,15 @@
 #include "tracer/symbols/writer_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct plans {
 	struct jem_build *build;
 	struct jem_plan *scratch; /* owned */
 	size_t count;
+	uint64_t unsound_count; /* variables, in all plans */
 	bool is_full;
 };
 
@@ -75,10 +78,9 @@ static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, 
 	plans->scratch->op_count = plans->scratch->slot_count = 0;
 	plans->scratch->fixed_words = plans->scratch->site_flags = 0;
 	rc = build->options->compile(&request, plans->scratch);
-	if (rc == -EBADMSG)
-		jem_build_note(build, JEM_IMAGE_INCOMPLETE, "damaged debug data");
-	if (rc < 0 && rc != -EBADMSG)
+	if (rc < 0)
 		return false;
+	plans->unsound_count += (uint64_t)rc;
 	*ret = (struct placed){ .code = 0 };
 	place(plans, ret);
 	return ret->code_count > 0;
@@ -133,6 +135,14 @@ int jem_build_plans(struct jem_build *build)
 	for (size_t i = 0; i < build->callsite_count; i++)
 		compile_callsite(&plans, &build->callsites[i]);
 	free(plans.scratch);
+	if (plans.unsound_count) {
+		char text[96];
+
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " locations of variables are not to be understood",
+			 plans.unsound_count);
+		jem_build_note(build, 0, text);
+	}
 	if (plans.is_full)
 		jem_build_note(
 			build, JEM_IMAGE_INCOMPLETE,

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What plans say of variables without a value, and which variables there are. */
+#include "tests/unit/symbols.h"
+
+static const char *const reasons[] = {
+#define MISSING(name, word) word,
+	JEM_MISSING_REASONS(MISSING)
+#undef MISSING
+};
+
+struct slots {
+	const struct jem_image_slot *list;
+	uint32_t count;
+};
+
+/* Why a variable has no value, "" if it has one, "none" if it is not there at all. */
+static const char *lack_of(const struct symbols_image *image, struct slots slots, const char *name)
+{
+	for (uint32_t i = 0; i < slots.count; i++)
+		if (!slots.list[i].parent &&
+		    !strcmp(symbols_string(image, slots.list[i].name), name))
+			return reasons[slots.list[i].missing];
+	return "none";
+}
+
+/* The caller's variables at the first call in a function of the source. */
+static struct slots at_call(const struct symbols_image *image, const char *function)
+{
+	uint32_t number = symbols_function(image, function);
+	struct slots found = { .list = NULL };
+
+	for (size_t i = 0; i < image->view.callsite_count; i++) {
+		const struct jem_image_callsite *there = &image->view.callsites[i];
+
+		if (there->function == number && !found.list)
+			found = (struct slots){ image->view.slots + there->slot,
+						there->slot_count };
+	}
+	if (!found.list)
+		check_fail(__FILE__, __LINE__, "no call in %s", function);
+	return found;
+}
+
+static struct slots at_site(const struct symbols_image *image, const char *function, bool is_exit)
+{
+	uint32_t number = symbols_function(image, function);
+
+	for (size_t i = 0; i < image->view.site_count; i++) {
+		const struct jem_image_site *there = &image->view.sites[i];
+
+		if (there->function == number && !!(there->flags & JEM_SITE_EXIT) == is_exit)
+			return (struct slots){ image->view.slots + there->slot, there->slot_count };
+	}
+	check_fail(__FILE__, __LINE__, "no site of %s", function);
+}
+
+static void look_at_locals(const char *compiler)
+{
+	struct symbols_image image;
+
+	symbols_need(compiler);
+	symbols_shell("%s -g -O0 -finstrument-functions '%s' -o traced", compiler,
+		      symbols_source("locals.cc"));
+	symbols_read_values(&image, "traced");
+	CHECK_EQ(image.view.header->flags, 0);
+	CHECK_STR(lack_of(&image, at_call(&image, "from_call"), "fresh"), "uninitialised");
+	CHECK_STR(lack_of(&image, at_call(&image, "from_call"), "n"), "");
+	CHECK_STR(lack_of(&image, at_call(&image, "counted"), "i"), "");
+	CHECK_STR(lack_of(&image, at_call(&image, "counted"), "sum"), "");
+	CHECK_STR(lack_of(&image, at_call(&image, "by_address"), "target"), "uninitialised");
+	symbols_free(&image);
+}
+
+CASE(tells_locals_without_a_value_on_the_line_of_a_call)
+{
+	struct symbols_image image;
+
+	look_at_locals("g++");
+	symbols_read_values(&image, "traced");
+	CHECK_STR(lack_of(&image, at_call(&image, "text"), "words"), "uninitialised");
+	CHECK_STR(lack_of(&image, at_call(&image, "array"), "zeros"), "");
+	symbols_free(&image);
+}
+
+CASE(tells_them_of_clang_too)
+{
+	look_at_locals("clang++");
+}
+
+/* Which virtual bases are to be built and by which table: the source has no such arguments. */
+CASE(leaves_out_arguments_that_the_compiler_adds)
+{
+	struct symbols_image image;
+
+	symbols_need("g++");
+	symbols_shell("g++ -g -O0 -finstrument-functions '%s' -o traced",
+		      symbols_source("locals.cc"));
+	symbols_read_values(&image, "traced");
+	for (int is_exit = 0; is_exit < 2; is_exit++) {
+		struct slots slots = at_site(&image, "Left::Left", is_exit);
+
+		CHECK_STR(lack_of(&image, slots, "this"), "");
+		CHECK_STR(lack_of(&image, slots, "l"), "");
+		CHECK_STR(lack_of(&image, slots, "__in_chrg"), "none");
+		CHECK_STR(lack_of(&image, slots, "__vtt_parm"), "none");
+	}
+	symbols_free(&image);
+}
+
+static const char in_registers[] =
+	"int x; __attribute__((noinline)) void f(int a) { x = a; } "
+	"__attribute__((noinline)) int g(int a, int b) { f(a + b); return a * b; } "
+	"int main(int c, char **v) { (void)v; return g(c, c + 1); }";
+
+/*
+ * Builds with what `change`, a sed command on the assembly, makes of locations of one byte: those in one
+ * register. `$1` stands for that byte.
+ */
+static void build_changed(int version, const char *change)
+{
+	symbols_need("gcc");
+	symbols_shell("printf '%%s\\n' '%s' >regs.c && "
+		      "gcc -g -gdwarf-%d -O2 -fno-inline -dA -finstrument-functions -S regs.c && "
+		      "sed -E -i -z '%s' regs.s && gcc -g -O2 regs.s -o traced",
+		      in_registers, version, change);
+}
+
+#define SIZE_OF_ONE_5                                                                              \
+	"(\\.uleb128 )0x1(\\t# Location expression size[^\\n]*\\n\\t\\.byte\\t0x[0-9a-f]*)"
+#define SIZE_OF_ONE_4                                                                              \
+	"(\\.value\\t)0x1(\\t# Location expression size[^\\n]*\\n\\t\\.byte\\t0x[0-9a-f]*)"
+
+/* Variables of a plan by whether they have a value, or lack it for this reason. */
+static void count_lacks(const struct symbols_image *image, unsigned *there, unsigned counts[16])
+{
+	struct slots slots = { image->view.slots, (uint32_t)image->view.slot_count };
+
+	*there = 0;
+	memset(counts, 0, 16 * sizeof(*counts));
+	for (uint32_t i = 0; i < slots.count; i++) {
+		*there += !slots.list[i].missing;
+		counts[slots.list[i].missing % 16]++;
+	}
+}
+
+CASE(takes_the_compilers_word_that_a_variable_is_uninitialised)
+{
+	static const char *const changes[] = { "s/" SIZE_OF_ONE_4 "/\\10x2\\2, 0xf0/g",
+					       "s/" SIZE_OF_ONE_5 "/\\10x2\\2, 0xf0/g" };
+	struct symbols_image image;
+	unsigned there, counts[16];
+
+	for (int version = 4; version <= 5; version++) {
+		build_changed(version, "");
+		symbols_read_values(&image, "traced");
+		count_lacks(&image, &there, counts);
+		CHECK(there > 6);
+		CHECK_EQ(counts[JEM_MISSING_UNINITIALISED], 0);
+		symbols_free(&image);
+		build_changed(version, changes[version - 4]);
+		symbols_read_values(&image, "traced");
+		count_lacks(&image, &there, counts);
+		CHECK(counts[JEM_MISSING_UNINITIALISED] > 2);
+		CHECK_EQ(counts[JEM_MISSING_UNSUPPORTED], 0);
+		CHECK_EQ(image.view.header->flags, 0);
+		CHECK_STR(symbols_string(&image, image.view.header->note), "");
+		symbols_free(&image);
+	}
+}
+
+CASE(lets_a_bad_location_cost_its_variable_only)
+{
+	struct symbols_image image;
+	unsigned there, counts[16];
+
+	build_changed(5, "s/" SIZE_OF_ONE_5 "/\\10x2\\2, 0xe7/g");
+	symbols_read_values(&image, "traced");
+	count_lacks(&image, &there, counts);
+	CHECK(counts[JEM_MISSING_UNSUPPORTED] > 2);
+	CHECK(there > 0);
+	CHECK_EQ(image.view.header->flags, 0);
+	CHECK_CONTAINS(symbols_string(&image, image.view.header->note),
+		       "locations of variables are not to be understood");
+	symbols_free(&image);
+}
+
+TESTS(T(tells_locals_without_a_value_on_the_line_of_a_call), T(tells_them_of_clang_too),
+      T(leaves_out_arguments_that_the_compiler_adds),
+      T(takes_the_compilers_word_that_a_variable_is_uninitialised),
+      T(lets_a_bad_location_cost_its_variable_only))
