@@ -62,19 +62,19 @@ static bool knows_all(struct jem_index *index)
 	return true;
 }
 
-/* Bodies stand in bodies and classes too, whose owners may have no hook of their own. */
-static int walk_all(struct jem_index *index)
+/* Bodies stand in bodies and classes too, whose owners may have no hook or no code of their own. */
+static int walk_nested(struct jem_index *index)
 {
-	int rc;
+	size_t first = index->body_count;
+	int rc = jem_index_find_nested(index);
 
-	index->is_deep = true;
-	index->body_count = index->body_spans.count = index->scope_spans.count = 0;
-	index->scope_count = index->scope_room ? 1 : 0;
-	for (size_t i = 1; i < index->function_count; i++)
-		index->functions[i].address = index->functions[i].body = 0;
-	rc = jem_index_find_bodies(index);
-	for (size_t i = 0; !rc && i < index->body_count; i++)
-		rc = jem_index_walk_body(index, i);
+	for (size_t i = 0; !rc && i < index->body_spans.count; i++) {
+		const struct span *span = &index->body_spans.list[i];
+
+		if (span->of >= first && jem_sites_between(index->hooks, span->low, span->high) &&
+		    !jem_index_find(index, span->low))
+			rc = jem_index_walk_body(index, span->of);
+	}
 	return rc ? rc : jem_index_finish(index);
 }
 
@@ -103,7 +103,7 @@ int jem_index_create(const struct jem_debug *debug, const struct jem_hooks *hook
 	if (!rc)
 		rc = walk_hooked(index);
 	if (!rc && debug->dwarf && !knows_all(index))
-		rc = walk_all(index);
+		rc = walk_nested(index);
 	if (rc < 0) {
 		jem_index_destroy(index);
 		return rc;
@@ -187,8 +187,12 @@ int jem_index_finish(struct jem_index *index)
 	size_t count = 0;
 	uint64_t pos = 0;
 
+	/* each walk adds spans */
+	if (index->finished_count == index->scope_spans.count && index->finished_count)
+		return 0;
 	index->segments.count = 0;
 	jem_spans_sort(&index->scope_spans);
+	index->finished_count = index->scope_spans.count;
 	for (size_t i = 0; i < index->scope_spans.count; i++) {
 		struct span span = index->scope_spans.list[i];
 

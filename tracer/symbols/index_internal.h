@@ -42,6 +42,7 @@ struct jem_index {
 	struct jem_scope *scope_list; /* 0 unused */
 	size_t scope_count, scope_room;
 	struct spans scope_spans;
+	size_t finished_count; /* scope_spans that the segments are of */
 	struct spans segments; /* disjoint, by address */
 	size_t last_segment;   /* found: the next question is often of it or near */
 	const struct jem_symbol *last_symbol;
@@ -52,7 +53,6 @@ struct jem_index {
 	size_t key_count, key_mask;
 	struct jem_buf text;
 	const char *note;
-	bool is_deep; /* look for bodies in classes too */
 	bool is_cut;
 };
 
@@ -61,6 +61,8 @@ void jem_spans_sort(struct spans *spans);
 
 /* index_walk.c */
 int jem_index_find_bodies(struct jem_index *index);
+/* Adds those that stand in classes and in bodies that have not been walked. */
+int jem_index_find_nested(struct jem_index *index);
 int jem_index_walk_body(struct jem_index *index, size_t body);
 
 /* The function of a concrete entry, made if it is new; 0 without memory or name. */

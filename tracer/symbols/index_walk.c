@@ -50,8 +50,10 @@ static int add_body(struct jem_index *index, Dwarf_Die *die)
 	return 0;
 }
 
+typedef int (*find_fn)(struct jem_index *index, Dwarf_Die *parent, size_t *next, unsigned depth);
+
 /* Functions stand in units and namespaces; those in functions are found when these are walked. */
-static int find_in(struct jem_index *index, Dwarf_Die *parent, unsigned depth)
+static int find_in(struct jem_index *index, Dwarf_Die *parent, size_t *next, unsigned depth)
 {
 	Dwarf_Die die;
 	int rc = 0;
@@ -65,22 +67,77 @@ static int find_in(struct jem_index *index, Dwarf_Die *parent, unsigned depth)
 			break;
 		case DW_TAG_namespace:
 		case DW_TAG_module:
-			rc = find_in(index, &die, depth + 1);
-			break;
-		case DW_TAG_class_type: /* a lambda of no function has its body in its class */
-		case DW_TAG_structure_type:
-			if (index->is_deep)
-				rc = find_in(index, &die, depth + 1);
+			rc = find_in(index, &die, next, depth + 1);
 			break;
 		}
 	} while (!rc && jem_die_next(&die));
 	return rc;
 }
 
-int jem_index_find_bodies(struct jem_index *index)
+/* In a class, or in a function. */
+static int find_inside(struct jem_index *index, Dwarf_Die *parent, unsigned depth)
+{
+	Dwarf_Die die;
+	int rc = 0;
+
+	if (depth > WALK_DEPTH_MAX || dwarf_child(parent, &die) != 0)
+		return 0;
+	do {
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_subprogram:
+			rc = add_body(index, &die);
+			if (!rc)
+				rc = find_inside(index, &die, depth + 1);
+			break;
+		case DW_TAG_class_type: /* a lambda has its body in its class */
+		case DW_TAG_structure_type:
+		case DW_TAG_inlined_subroutine:
+		case DW_TAG_lexical_block:
+		case DW_TAG_try_block:
+		case DW_TAG_catch_block:
+			rc = find_inside(index, &die, depth + 1);
+			break;
+		}
+	} while (!rc && jem_die_next(&die));
+	return rc;
+}
+
+/* `*next` is the first known body that has not been come to: they come in the same order as before. */
+static int find_nested(struct jem_index *index, Dwarf_Die *parent, size_t *next, unsigned depth)
+{
+	Dwarf_Die die;
+	int rc = 0;
+
+	if (depth > WALK_DEPTH_MAX || dwarf_child(parent, &die) != 0)
+		return 0;
+	do {
+		bool is_walked = false;
+
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_subprogram:
+			if (*next < index->body_count && index->bodies[*next].die == die.addr)
+				is_walked = index->bodies[(*next)++].is_walked;
+			if (!is_walked)
+				rc = find_inside(index, &die, depth + 1);
+			break;
+		case DW_TAG_namespace:
+		case DW_TAG_module:
+			rc = find_nested(index, &die, next, depth + 1);
+			break;
+		case DW_TAG_class_type:
+		case DW_TAG_structure_type:
+			rc = find_inside(index, &die, depth + 1);
+			break;
+		}
+	} while (!rc && jem_die_next(&die));
+	return rc;
+}
+
+static int for_each_unit(struct jem_index *index, find_fn find)
 {
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die die, split;
+	size_t next = 0;
 	uint8_t type;
 	int rc = 0, more;
 
@@ -94,12 +151,22 @@ int jem_index_find_bodies(struct jem_index *index)
 			die = split;
 		}
 		if (type != DW_UT_type && type != DW_UT_split_type)
-			rc = find_in(index, &die, 0);
+			rc = find(index, &die, &next, 0);
 	}
 	if (!rc && more < 0)
 		index->note = "damaged debug data";
 	jem_spans_sort(&index->body_spans);
 	return rc;
+}
+
+int jem_index_find_bodies(struct jem_index *index)
+{
+	return for_each_unit(index, find_in);
+}
+
+int jem_index_find_nested(struct jem_index *index)
+{
+	return for_each_unit(index, find_nested);
 }
 
 static int add_scope(struct jem_index *index, const struct jem_scope *scope, uint32_t *ret)

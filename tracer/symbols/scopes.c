@@ -15,8 +15,8 @@ struct node {
 	const char *start; /* of the entry in the section; its tree ends before `end` */
 	const char *end;
 	uint32_t parent;
-	uint32_t first, count; /* children that can contain others, by address */
-	bool is_expanded;
+	uint32_t first,
+		count; /* children that can contain others, by address; first 0: not read yet */
 };
 
 struct root {
@@ -148,7 +148,7 @@ static void expand(struct jem_scopes *scopes, uint32_t at, Dwarf_CU *unit)
 	uint32_t last = 0;
 	Dwarf_Die child;
 
-	scopes->nodes[at].is_expanded = true;
+	scopes->nodes[at].first = first;
 	if (dwarf_child(&die, &child) != 0)
 		return;
 	do {
@@ -163,7 +163,6 @@ static void expand(struct jem_scopes *scopes, uint32_t at, Dwarf_CU *unit)
 		if (!last)
 			break;
 	} while (jem_die_next(&child));
-	scopes->nodes[at].first = first;
 	scopes->nodes[at].count = (uint32_t)scopes->count - first;
 }
 
@@ -227,7 +226,7 @@ static uint32_t find_parent(struct jem_scopes *scopes, Dwarf_Die *die)
 	for (unsigned depth = 0; at && depth < JEM_SCOPE_DEPTH_MAX; depth++) {
 		uint32_t from, to;
 
-		if (!scopes->nodes[at].is_expanded)
+		if (!scopes->nodes[at].first)
 			expand(scopes, at, die->cu);
 		from = scopes->nodes[at].first;
 		to = from + scopes->nodes[at].count;
