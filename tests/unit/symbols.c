@@ -159,11 +159,11 @@ void symbols_read(struct symbols_image *image, const char *name, const char *con
 	read_image(image, name, include, exclude, NULL);
 }
 
-void symbols_read_values(struct symbols_image *image, const char *name)
+void symbols_read_values(struct symbols_image *image, const char *name, jem_plan_compile_fn compile)
 {
 	static const char *const everything[] = { "*", NULL };
 
-	read_image(image, name, everything, NULL, jem_plan_compile);
+	read_image(image, name, everything, NULL, compile);
 }
 
 void symbols_free(struct symbols_image *image)

@@ -31,7 +31,8 @@ void symbols_read(struct symbols_image *image, const char *name, const char *con
 		  const char *const *exclude);
 
 /* The same of all functions, with plans. */
-void symbols_read_values(struct symbols_image *image, const char *name);
+void symbols_read_values(struct symbols_image *image, const char *name,
+			 jem_plan_compile_fn compile);
 void symbols_free(struct symbols_image *image);
 
 const char *symbols_string(const struct symbols_image *image, uint32_t offset);

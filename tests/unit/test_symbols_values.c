@@ -61,7 +61,7 @@ static void look_at_locals(const char *compiler)
 	symbols_need(compiler);
 	symbols_shell("%s -g -O0 -finstrument-functions '%s' -o traced", compiler,
 		      symbols_source("locals.cc"));
-	symbols_read_values(&image, "traced");
+	symbols_read_values(&image, "traced", jem_plan_compile);
 	CHECK_EQ(image.view.header->flags, 0);
 	CHECK_STR(lack_of(&image, at_call(&image, "from_call"), "fresh"), "uninitialised");
 	CHECK_STR(lack_of(&image, at_call(&image, "from_call"), "n"), "");
@@ -76,7 +76,7 @@ CASE(tells_locals_without_a_value_on_the_line_of_a_call)
 	struct symbols_image image;
 
 	look_at_locals("g++");
-	symbols_read_values(&image, "traced");
+	symbols_read_values(&image, "traced", jem_plan_compile);
 	CHECK_STR(lack_of(&image, at_call(&image, "text"), "words"), "uninitialised");
 	CHECK_STR(lack_of(&image, at_call(&image, "array"), "zeros"), "");
 	symbols_free(&image);
@@ -95,7 +95,7 @@ CASE(leaves_out_arguments_that_the_compiler_adds)
 	symbols_need("g++");
 	symbols_shell("g++ -g -O0 -finstrument-functions '%s' -o traced",
 		      symbols_source("locals.cc"));
-	symbols_read_values(&image, "traced");
+	symbols_read_values(&image, "traced", jem_plan_compile);
 	for (int is_exit = 0; is_exit < 2; is_exit++) {
 		struct slots slots = at_site(&image, "Left::Left", is_exit);
 
@@ -152,13 +152,13 @@ CASE(takes_the_compilers_word_that_a_variable_is_uninitialised)
 
 	for (int version = 4; version <= 5; version++) {
 		build_changed(version, "");
-		symbols_read_values(&image, "traced");
+		symbols_read_values(&image, "traced", jem_plan_compile);
 		count_lacks(&image, &there, counts);
 		CHECK(there > 6);
 		CHECK_EQ(counts[JEM_MISSING_UNINITIALISED], 0);
 		symbols_free(&image);
 		build_changed(version, changes[version - 4]);
-		symbols_read_values(&image, "traced");
+		symbols_read_values(&image, "traced", jem_plan_compile);
 		count_lacks(&image, &there, counts);
 		CHECK(counts[JEM_MISSING_UNINITIALISED] > 2);
 		CHECK_EQ(counts[JEM_MISSING_UNSUPPORTED], 0);
@@ -174,7 +174,7 @@ CASE(lets_a_bad_location_cost_its_variable_only)
 	unsigned there, counts[16];
 
 	build_changed(5, "s/" SIZE_OF_ONE_5 "/\\10x2\\2, 0xe7/g");
-	symbols_read_values(&image, "traced");
+	symbols_read_values(&image, "traced", jem_plan_compile);
 	count_lacks(&image, &there, counts);
 	CHECK(counts[JEM_MISSING_UNSUPPORTED] > 2);
 	CHECK(there > 0);
@@ -184,7 +184,77 @@ CASE(lets_a_bad_location_cost_its_variable_only)
 	symbols_free(&image);
 }
 
+/* --- one plan for many calls -------------------------------------------------------------------- */
+
+static unsigned compiled;
+
+static int compile_counted(const struct jem_plan_request *request, struct jem_plan *ret)
+{
+	compiled++;
+	return jem_plan_compile(request, ret);
+}
+
+static int compile_each(const struct jem_plan_request *request, struct jem_plan *ret)
+{
+	int rc = compile_counted(request, ret);
+
+	ret->reach.scope = NULL;
+	return rc;
+}
+
+static void check_same_plan(const struct symbols_image *a, const struct symbols_image *b, size_t i)
+{
+	const struct jem_image_callsite *x = &a->view.callsites[i], *y = &b->view.callsites[i];
+
+	CHECK_EQ(x->pc, y->pc);
+	CHECK_EQ(x->code_count, y->code_count);
+	CHECK_EQ(x->slot_count, y->slot_count);
+	CHECK(!memcmp(a->view.code + x->code, b->view.code + y->code,
+		      x->code_count * sizeof(*a->view.code)));
+	for (uint32_t k = 0; k < x->slot_count; k++) {
+		const struct jem_image_slot *s = &a->view.slots[x->slot + k];
+		const struct jem_image_slot *t = &b->view.slots[y->slot + k];
+
+		CHECK_STR(symbols_string(a, s->name), symbols_string(b, t->name));
+		CHECK_EQ(s->missing, t->missing);
+		CHECK_EQ(s->fixed, t->fixed);
+		CHECK_EQ(s->size, t->size);
+		CHECK_EQ(s->line, t->line);
+	}
+}
+
+CASE(gives_calls_one_plan_only_where_it_is_the_right_one)
+{
+	static const char *const sources[] = { "locals.cc", "types.cc" };
+	static const char *const flags[] = { "-O0", "-O0 -fomit-frame-pointer", "-O2" };
+
+	symbols_need("g++");
+	for (unsigned i = 0; i < 6; i++) {
+		struct symbols_image shared, each;
+		unsigned without;
+
+		symbols_shell("g++ -std=c++20 -g %s -finstrument-functions '%s' -o traced",
+			      flags[i / 2], symbols_source(sources[i % 2]));
+		compiled = 0;
+		symbols_read_values(&each, "traced", compile_each);
+		without = compiled;
+		compiled = 0;
+		symbols_read_values(&shared, "traced", compile_counted);
+		printf("# %s %s: %u plans instead of %u\n", sources[i % 2], flags[i / 2], compiled,
+		       without);
+		if (i / 2 < 2)
+			CHECK(compiled < without);
+		CHECK_EQ(shared.view.callsite_count, each.view.callsite_count);
+		CHECK_EQ(shared.view.slot_count, each.view.slot_count);
+		for (size_t k = 0; k < each.view.callsite_count; k++)
+			check_same_plan(&shared, &each, k);
+		symbols_free(&shared);
+		symbols_free(&each);
+	}
+}
+
 TESTS(T(tells_locals_without_a_value_on_the_line_of_a_call), T(tells_them_of_clang_too),
       T(leaves_out_arguments_that_the_compiler_adds),
       T(takes_the_compilers_word_that_a_variable_is_uninitialised),
-      T(lets_a_bad_location_cost_its_variable_only))
+      T(lets_a_bad_location_cost_its_variable_only),
+      T(gives_calls_one_plan_only_where_it_is_the_right_one))

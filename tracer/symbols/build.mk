@@ -41,7 +41,9 @@ libdebugdata_a_SOURCES = \
 	%D%/location.c \
 	%D%/location_list.c \
 	%D%/plan.c %D%/plan.h \
+	%D%/pool.c %D%/pool.h \
 	%D%/prologue.c \
+	%D%/reach.c \
 	%D%/returns.c \
 	%D%/scopes.c %D%/scopes.h \
 	%D%/sites.c %D%/sites.h \

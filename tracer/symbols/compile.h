@@ -114,6 +114,7 @@ struct jem_compiler {
 	struct jem_block_part blocks[JEM_PLAN_FIXED_MAX];
 	unsigned block_count;
 	unsigned block_words; /* fixed words that they take at most, without gaps between them */
+	struct jem_plan_reach reach;
 };
 
 /* --- code.c --- */
@@ -163,6 +164,14 @@ int jem_location_find(struct jem_compiler *c, Dwarf_Die *variable, uint32_t size
 /* Of a location that libdw refuses: the compiler says that the variable has no value yet at `pc`. */
 bool jem_location_is_uninitialised(const struct jem_debug *debug, Dwarf_Attribute *attr,
 				   uint64_t pc);
+
+/* --- reach.c --- */
+
+/* What the plan is found to depend on narrows its reach: where a variable is, what is open, what is declared. */
+void jem_reach_begin(struct jem_compiler *c);
+void jem_reach_location(struct jem_compiler *c, Dwarf_Attribute *attr);
+void jem_reach_block(struct jem_compiler *c, Dwarf_Die *block);
+void jem_reach_line(struct jem_compiler *c, uint32_t line);
 
 /* --- initial.c --- */
 

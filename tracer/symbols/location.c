@@ -110,6 +110,7 @@ int jem_location_find(struct jem_compiler *c, Dwarf_Die *variable, uint32_t size
 		return constant(&attr, size, ret);
 	if (!dwarf_attr_integrate(variable, DW_AT_location, &attr))
 		return 0;
+	jem_reach_location(c, &attr);
 	rc = find_at(c, &attr, c->pc, ret);
 	if (rc < 0 || is_found(ret) || c->call_pc == c->pc)
 		return rc;

@@ -25,17 +25,6 @@ static uint64_t call_before(const struct jem_debug *debug, uint64_t pc)
 	return code[0] == 0xff && code[1] == 0x15 ? pc - 6 : pc - 1;
 }
 
-static unsigned line_of(struct jem_compiler *c, Dwarf_Die *scope)
-{
-	Dwarf_Die unit;
-	Dwarf_Line *line;
-	int number = 0;
-
-	if (dwarf_diecu(scope, &unit, NULL, NULL) && (line = dwarf_getsrc_die(&unit, c->pc)))
-		dwarf_lineno(line, &number);
-	return number > 0 ? (unsigned)number : 0;
-}
-
 static unsigned call_line(Dwarf_Die *inlined)
 {
 	Dwarf_Attribute attr;
@@ -112,7 +101,8 @@ int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *re
 		compile_exit(&c);
 		break;
 	default:
-		c.call_line = line_of(&c, request->scope);
+		c.call_line = request->call_line;
+		jem_reach_begin(&c);
 		jem_variables_compile(&c, request->scope, JEM_SLOT_CALLER_LOCAL,
 				      JEM_SLOT_CALLER_LOCAL);
 	}
@@ -121,6 +111,7 @@ int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *re
 	if (request->kind == JEM_PLAN_ENTER && request->scope->addr == request->physical->addr)
 		jem_cfi_caller(&c);
 	ret->ops[ret->op_count++] = (struct jem_plan_op){ .op = JEM_OP_END };
+	ret->reach = c.reach;
 	compiler_deinit(&c);
 	return c.unsound_count;
 }

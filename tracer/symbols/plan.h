@@ -45,7 +45,17 @@ struct jem_plan_request {
 	Dwarf_Die *physical; /* the DW_TAG_subprogram whose frame it is; the same unless inlined */
 	Dwarf_Die
 		*caller; /* ENTER of an inlined instance: the concrete scope around it; else NULL */
+	uint32_t call_line;      /* CALLSITE: of the call, 0: not known */
 	uint64_t function_start; /* of the physical function's part that has pc */
+};
+
+/* For which calls besides its own a plan of a call is the right one. */
+struct jem_plan_reach {
+	const void *scope;               /* Dwarf_Die.addr; NULL: for none */
+	uint64_t pc_low, pc_high;        /* of the byte before the return address: from, up to */
+	uint32_t line_low, line_high;    /* of the call: between these two */
+	uint64_t cfa_number, cfa_offset; /* of the rule's op */
+	uint8_t cfa_atom;
 };
 
 struct jem_plan {
@@ -53,6 +63,7 @@ struct jem_plan {
 	struct jem_image_slot slots[JEM_PLAN_SLOTS_MAX];
 	uint32_t op_count, slot_count, fixed_words;
 	uint32_t site_flags; /* JEM_SITE_LIVE_REGS, _XMM, _POINTERS as the ops need */
+	struct jem_plan_reach reach;
 };
 
 /*
@@ -61,5 +72,8 @@ struct jem_plan {
  * in words of a later standard: those are unsupported. Or a negative errno.
  */
 int jem_plan_compile(const struct jem_plan_request *request, struct jem_plan *ret);
+
+/* The plan that has this reach is what the request would be compiled to. */
+bool jem_plan_reaches(const struct jem_plan_reach *reach, const struct jem_plan_request *request);
 
 #endif

@@ -27,6 +27,7 @@ void jem_variables_slot(struct jem_compiler *c, unsigned role, const char *name,
 				       .entry = place->entry };
 
 	slot.size = jem_types_get(types, type)->size;
+	jem_reach_line(c, line);
 	if (c->call_line && line == c->call_line && jem_initial_is_unwritten(c, place, slot.size))
 		slot.missing = JEM_MISSING_UNINITIALISED;
 	int at = jem_slot_add(c, &slot);
@@ -298,7 +299,10 @@ static void compile_locals(struct jem_compiler *c, Dwarf_Die *scope, unsigned ro
 
 		if (tag == DW_TAG_variable)
 			compile_local(c, &child, role);
-		else if (tag == DW_TAG_lexical_block && is_open(c, &child))
+		if (tag != DW_TAG_lexical_block)
+			continue;
+		jem_reach_block(c, &child);
+		if (is_open(c, &child))
 			compile_locals(c, &child, role, nesting + 1);
 	} while (dwarf_siblingof(&child, &child) == 0);
 }

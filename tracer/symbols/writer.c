@@ -46,11 +46,11 @@ static int write_stage(struct jem_build *build, struct jem_image_file *file)
 		parts[JEM_IMAGE_CALLSITES] =
 			(struct jem_image_part){ build->callsites, build->callsite_count };
 		parts[JEM_IMAGE_CODE] =
-			(struct jem_image_part){ build->code.data,
-						 build->code.len / sizeof(struct jem_plan_op) };
+			(struct jem_image_part){ build->code.bytes.data,
+						 build->code.bytes.len / build->code.size };
 		parts[JEM_IMAGE_SLOTS] =
-			(struct jem_image_part){ build->slots.data,
-						 build->slots.len / sizeof(struct jem_image_slot) };
+			(struct jem_image_part){ build->slots.bytes.data,
+						 build->slots.bytes.len / build->slots.size };
 		parts[JEM_IMAGE_TYPES] = (struct jem_image_part){ types, type_count };
 		parts[JEM_IMAGE_MEMBERS] = (struct jem_image_part){ members, member_count };
 		rc = jem_image_file_write(file, &header, parts);
@@ -83,8 +83,8 @@ static void deinit(struct jem_build *build)
 	free(build->sites);
 	free(build->site_hooks);
 	free(build->callsites);
-	jem_buf_deinit(&build->code);
-	jem_buf_deinit(&build->slots);
+	jem_pool_deinit(&build->code);
+	jem_pool_deinit(&build->slots);
 }
 
 /* A stage's tables, from the debug data that `debug` has, perhaps none. */
@@ -102,8 +102,8 @@ static int init(struct jem_build *build, const struct jem_writer_options *option
 	build->symtab = symtab;
 	build->flags = debug->flags;
 	snprintf(build->note, sizeof(build->note), "%s", debug->note);
-	jem_buf_init(&build->code, plan_bytes);
-	jem_buf_init(&build->slots, plan_bytes);
+	jem_pool_init(&build->code, sizeof(struct jem_plan_op), plan_bytes);
+	jem_pool_init(&build->slots, sizeof(struct jem_image_slot), plan_bytes);
 	rc = jem_strings_create(&build->strings);
 	if (!rc)
 		rc = jem_types_create(build->strings, &build->types);

@@ -4,6 +4,7 @@
 #define JEM_TRACER_SYMBOLS_WRITER_INTERNAL_H
 
 #include "tracer/symbols/index.h"
+#include "tracer/symbols/pool.h"
 #include "tracer/symbols/writer.h"
 
 struct jem_build {
@@ -26,8 +27,8 @@ struct jem_build {
 	size_t site_count;
 	struct jem_image_callsite *callsites;
 	size_t callsite_count;
-	struct jem_buf code;  /* struct jem_plan_op */
-	struct jem_buf slots; /* struct jem_image_slot */
+	struct jem_pool code;  /* struct jem_plan_op */
+	struct jem_pool slots; /* struct jem_image_slot */
 	uint32_t flags;
 	char note[512];
 };

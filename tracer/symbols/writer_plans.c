@@ -7,43 +7,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What a plan became in the image. */
+struct placed {
+	uint32_t code, code_count, slot, slot_count, fixed_words, flags;
+};
+
 struct plans {
 	struct jem_build *build;
 	struct jem_plan *scratch; /* owned */
 	size_t count;
-	uint64_t unsound_count; /* variables, in all plans */
+	uint64_t unsound_count;      /* variables, in all plans */
+	struct jem_plan_reach reach; /* of the last plan, and what became of it */
+	struct placed last;
 	bool is_full;
-};
-
-/* What a plan became in the image. */
-struct placed {
-	uint32_t code, code_count, slot, slot_count, fixed_words, flags;
 };
 
 static void place(struct plans *plans, struct placed *ret)
 {
 	struct jem_build *build = plans->build;
 	const struct jem_plan *plan = plans->scratch;
-	size_t code = build->code.len / sizeof(plan->ops[0]);
-	size_t slot = build->slots.len / sizeof(plan->slots[0]);
+	struct placed placed = { .code_count = plan->op_count,
+				 .slot_count = plan->slot_count,
+				 .fixed_words = plan->fixed_words,
+				 .flags = plan->site_flags };
 
 	if (!plan->op_count || plan->op_count > JEM_PLAN_OPS_MAX ||
 	    plan->slot_count > JEM_PLAN_SLOTS_MAX)
 		return;
-	if (jem_buf_reserve(&build->code, plan->op_count * sizeof(plan->ops[0])) < 0 ||
-	    jem_buf_reserve(&build->slots, plan->slot_count * sizeof(plan->slots[0])) < 0) {
+	if (jem_pool_add(&build->code, plan->ops, plan->op_count, &placed.code) < 0 ||
+	    (plan->slot_count &&
+	     jem_pool_add(&build->slots, plan->slots, plan->slot_count, &placed.slot) < 0)) {
 		plans->is_full = true;
 		return;
 	}
-	jem_buf_add(&build->code, plan->ops, plan->op_count * sizeof(plan->ops[0]));
-	jem_buf_add(&build->slots, plan->slots, plan->slot_count * sizeof(plan->slots[0]));
-	*ret = (struct placed){ (uint32_t)code,   plan->op_count,    (uint32_t)slot,
-				plan->slot_count, plan->fixed_words, plan->site_flags };
+	*ret = placed;
 }
 
 /* The plan at `pc`, whose instruction has `inside`; false: there is none. */
 static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, uint64_t pc,
-		    uint64_t inside, uint32_t scope, struct placed *ret)
+		    uint64_t inside, uint32_t scope, uint32_t line, struct placed *ret)
 {
 	struct jem_build *build = plans->build;
 	uint32_t physical = jem_index_physical(build->index, scope);
@@ -55,6 +57,7 @@ static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, 
 					    .kind = kind,
 					    .is_tail = is_tail,
 					    .pc = pc,
+					    .call_line = line,
 					    .scope = &die,
 					    .physical = &physical_die };
 	uint64_t high;
@@ -62,10 +65,6 @@ static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, 
 
 	if (!scope || plans->is_full)
 		return false;
-	if (plans->count++ == JEM_WRITER_PLANS) {
-		plans->is_full = true;
-		return false;
-	}
 	parent = jem_index_scope(build->index, scope)->parent;
 	die = jem_index_die(build->index, scope);
 	physical_die = jem_index_die(build->index, physical);
@@ -75,14 +74,25 @@ static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, 
 	}
 	if (!jem_index_part(build->index, physical, inside, &request.function_start, &high))
 		return false;
+	if (jem_plan_reaches(&plans->reach, &request)) {
+		*ret = plans->last;
+		return ret->code_count > 0;
+	}
+	if (plans->count++ == JEM_WRITER_PLANS) {
+		plans->is_full = true;
+		return false;
+	}
 	plans->scratch->op_count = plans->scratch->slot_count = 0;
 	plans->scratch->fixed_words = plans->scratch->site_flags = 0;
+	plans->reach.scope = NULL;
 	rc = build->options->compile(&request, plans->scratch);
 	if (rc < 0)
 		return false;
 	plans->unsound_count += (uint64_t)rc;
 	*ret = (struct placed){ .code = 0 };
 	place(plans, ret);
+	plans->reach = plans->scratch->reach;
+	plans->last = *ret;
 	return ret->code_count > 0;
 }
 
@@ -97,7 +107,7 @@ static void compile_site(struct plans *plans, size_t number)
 	if (!(build->functions[site->function].flags & JEM_FUNCTION_INCLUDED) ||
 	    !compile(plans, there->is_exit ? JEM_PLAN_EXIT : JEM_PLAN_ENTER, there->is_jump,
 		     there->is_jump ? there->inside : site->pc, there->inside,
-		     build->hook_scopes[hook], &placed))
+		     build->hook_scopes[hook], 0, &placed))
 		return;
 	site->code = placed.code;
 	site->code_count = placed.code_count;
@@ -114,7 +124,7 @@ static void compile_callsite(struct plans *plans, struct jem_image_callsite *cal
 	struct placed placed;
 
 	if (!compile(plans, JEM_PLAN_CALLSITE, false, callsite->pc, callsite->pc - 1,
-		     jem_index_find(build->index, callsite->pc - 1), &placed))
+		     jem_index_find(build->index, callsite->pc - 1), callsite->line, &placed))
 		return;
 	callsite->code = placed.code;
 	callsite->code_count = placed.code_count;
