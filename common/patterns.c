@@ -217,6 +217,14 @@ bool jem_patterns_take(const struct jem_patterns *patterns,
 	return is_taken;
 }
 
+void jem_patterns_mark(const struct jem_patterns *patterns,
+		       const struct jem_pattern_subject *subject, uint8_t marks[JEM_PATTERN_MARKS])
+{
+	for (size_t i = 0; i < patterns->include_count; i++)
+		if (!(marks[i / 8] >> i % 8 & 1) && matches(&patterns->list[i], subject))
+			marks[i / 8] |= (uint8_t)(1u << i % 8);
+}
+
 bool jem_patterns_need_files(const struct jem_patterns *patterns)
 {
 	for (size_t i = 0; i < patterns->count; i++)
@@ -279,6 +287,38 @@ static int check_text(const char *text, struct jem_err *err)
 	return 0;
 }
 
+/* A comma that no name has: the one of operator,() and those in brackets are another thing. */
+static const char *find_comma(const char *text)
+{
+	unsigned depth = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (*at == '\\' && at[1])
+			at++;
+		else if (strchr("(<[", *at))
+			depth++;
+		else if (strchr(")>]", *at))
+			depth -= depth > 0;
+		else if (*at == ',' && !depth && !has_word_before(text, at, "operator"))
+			return at;
+	}
+	return NULL;
+}
+
+/* What would name nothing for ever, though each part of it may name something. */
+static int check_comma(const char *text, struct jem_err *err)
+{
+	const char *comma = find_comma(text);
+
+	if (!comma)
+		return 0;
+	return jem_err_set(
+		err, -EINVAL,
+		"'%.100s' is two patterns or more; give each by itself: --calls or --set "
+		"again, another line of the file",
+		text);
+}
+
 /* No wildcard but the brackets of operator[]. */
 static bool is_plain(const char *text)
 {
@@ -326,6 +366,11 @@ static int read_pattern(struct pattern *pattern, const char *text, struct jem_er
 		rc = jem_err_set(err, -EINVAL, "'%.40s' names nothing", text);
 	if (rc < 0)
 		return rc;
+	if (pattern->kind == FUNCTION) {
+		rc = check_comma(rest, err);
+		if (rc < 0)
+			return rc;
+	}
 	strcpy(pattern->text, rest);
 	pattern->parameters = 0;
 	if (pattern->kind == FUNCTION)

@@ -12,7 +12,7 @@
  * character as it is. A pattern without these matches a function's whole name or its last components
  * (`method`, `Class::method`). Template arguments may be left out (`sort` takes `sort<int>`). With a
  * parenthesis the parameters count too, spelled as in signatures: `f(int, const char *)`; operator() alone
- * has none.
+ * has none. A comma elsewhere would separate two patterns: it is refused.
  *
  * Ownership: owns copies of all it was given
  * Bound:     JEM_PATTERNS_MAX patterns of JEM_PATTERN_BYTES; matching takes at most the product of the two
@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define JEM_PATTERNS_MAX  256
 #define JEM_PATTERN_BYTES 512
@@ -49,6 +50,14 @@ struct jem_pattern_subject {
 
 bool jem_patterns_take(const struct jem_patterns *patterns,
 		       const struct jem_pattern_subject *subject);
+
+/*
+ * Sets a mark, a bit by its place in the list, for each include pattern that has the function, excluded or
+ * not: one that nothing has ever set names nothing.
+ */
+#define JEM_PATTERN_MARKS (JEM_PATTERNS_MAX / 8)
+void jem_patterns_mark(const struct jem_patterns *patterns,
+		       const struct jem_pattern_subject *subject, uint8_t marks[JEM_PATTERN_MARKS]);
 
 /* What the patterns ask for, so that nobody looks up what no pattern needs. */
 bool jem_patterns_need_files(const struct jem_patterns *patterns);

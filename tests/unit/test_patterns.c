@@ -147,6 +147,48 @@ CASE(says_what_is_wrong_in_one_line)
 }
 
 /* A backtracking matcher would take longer than the case may. */
+CASE(refuses_two_patterns_in_one)
+{
+	static const char *const lists[] = { "a,b", "a, b", "ns::f(int),g", "f<int>,g<int>",
+					     "Class::*,file:x.c" };
+	static const char *const names_with_commas[] = {
+		"f(int, const char *)",
+		"std::map<int, char>::*",
+		"operator,",
+		"ns::operator,(A, B)",
+		"f[,;]",
+		"file:a,b.c",
+	};
+	struct jem_err err = { "" };
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		CHECK_EQ(jem_pattern_check(lists[i], &err), -EINVAL);
+		CHECK_CONTAINS(err.text, "two patterns");
+	}
+	for (size_t i = 0; i < sizeof(names_with_commas) / sizeof(*names_with_commas); i++)
+		CHECK_OK(jem_pattern_check(names_with_commas[i], &err));
+	CHECK(names("ns::operator,(A, B)", "ns::operator,") == false);
+	CHECK(names("operator,", "ns::operator,"));
+}
+
+CASE(marks_the_patterns_that_take_something)
+{
+	static const char *const include[] = { "f", "g", "ns::*", "file:x.c" };
+	static const char *const exclude[] = { "f" };
+	struct jem_pattern_subject f = { .name = "ns::f", .file = "/src/x.c" };
+	struct jem_pattern_subject h = { .name = "h", .file = "/src/y.c" };
+	uint8_t marks[JEM_PATTERN_MARKS] = { 0 };
+	struct jem_patterns *patterns;
+	struct jem_err err = { "" };
+
+	CHECK_OK(jem_patterns_create(include, 4, exclude, 1, &patterns, &err));
+	jem_patterns_mark(patterns, &h, marks);
+	CHECK_EQ(marks[0], 0);
+	jem_patterns_mark(patterns, &f, marks);
+	CHECK_EQ(marks[0], 0xd);
+	jem_patterns_destroy(patterns);
+}
+
 CASE(many_stars_do_not_blow_up)
 {
 	char text[2000], pattern[400];
@@ -162,4 +204,6 @@ CASE(many_stars_do_not_blow_up)
 TESTS(T(a_plain_word_names_the_last_components), T(wildcards_match_the_whole_name),
       T(template_arguments_may_be_left_out), T(parameters_count_only_where_they_are_written),
       T(files_and_modules_match_on_their_last_components), T(an_exclude_pattern_takes_out_again),
-      T(tells_what_patterns_need), T(says_what_is_wrong_in_one_line), T(many_stars_do_not_blow_up))
+      T(tells_what_patterns_need), T(says_what_is_wrong_in_one_line),
+      T(refuses_two_patterns_in_one), T(marks_the_patterns_that_take_something),
+      T(many_stars_do_not_blow_up))
