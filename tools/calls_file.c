@@ -126,6 +126,14 @@ static void on_fault(void *arg, const char *text)
 	log_warning("%s, ignoring", text);
 }
 
+static void on_unmatched(void *arg, const char *program, const char *pattern)
+{
+	(void)arg;
+	log_warning("'%s' in %s: %s; %s", pattern, program,
+		    jem_dead_ends[JEM_DEAD_END_UNMATCHED].text,
+		    jem_dead_ends[JEM_DEAD_END_UNMATCHED].remedy);
+}
+
 /* --- what it works with ----------------------------------------------------------------------- */
 
 static int make_settings(const struct jem_calls_file_options *options,
@@ -170,6 +178,7 @@ static int open_shared(struct reading *reading)
 	shared->on_full = take_rows;
 	shared->on_module = on_module;
 	shared->on_fault = on_fault;
+	shared->on_unmatched = on_unmatched;
 	shared->arg = reading;
 	return status;
 }

@@ -72,14 +72,14 @@ def only_dead_end(folder, text):
 @case
 def gives_the_job_what_the_tracer_needs(folder):
     place = Place(folder)
-    done = place.run("run", "--out", "out", "--calls", "a,b", "--calls", "file:x*", "--values",
+    done = place.run("run", "--out", "out", "--calls", "f(a, b)", "--calls", "file:x*", "--values",
                      "--set", "calls.ring_bytes=1MiB", "--set", "calls.wait=500ms",
                      "--set", "calls.guard=readv", "--", "env",
                      env={**os.environ, "LD_PRELOAD": "/nowhere/other.so", "JEM_CALLS": "old",
                           "JEM_CALLS_INCLUDE": "older"})
     given = dict(line.split("=", 1) for line in done.stdout.decode().splitlines() if "=" in line)
     check_equal(given["LD_PRELOAD"], f"{place.library}:/nowhere/other.so")
-    check_equal(given["JEM_CALLS"], "a\\,b,file:x*")
+    check_equal(given["JEM_CALLS"], "f(a\\, b),file:x*")
     check_equal(given["JEM_CALLS_SOCKET"], os.path.join(os.path.realpath(folder), "out/calls.sock"))
     check_equal((given["JEM_CALLS_VALUES"], given["JEM_CALLS_RING_BYTES"], given["JEM_CALLS_WAIT"],
                  given["JEM_CALLS_GUARD"]), ("1", str(1 << 20), "0.5", "readv"))
@@ -206,6 +206,111 @@ def tells_of_programs_without_debug_data(folder):
     check_in("-g", told[0]["remedy"])
     said = jem("log", "out", "--kind", "call", "--json", cwd=folder).stdout
     check_equal([json.loads(line)["function"] for line in said.splitlines()], ["walk"] * 2)
+
+
+def told_with_remedy(folder, job, *options, place=None):
+    """Runs an instrumented job, and the dead ends that its records tell of."""
+    run = place.run if place else lambda *words: jem(*words, cwd=folder)
+    done = run("run", "--quiet", "--out", "out", *options, "--", job)
+    check_equal((done.returncode, done.stdout), (3, b"115\n"))
+    return [s for s in dead_ends(folder) if s.get("remedy")]
+
+
+def only_remedy(told, text, job):
+    check_equal(len(told), 1, f"dead ends in {told}")
+    check_in(text, told[0]["text"])
+    check_in(job, told[0]["text"])
+    return told[0]
+
+
+@case
+def tells_of_debug_data_of_another_build(folder):
+    need_tracer()
+    job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
+    other = compile_program(folder, "other", "-O1", "-finstrument-functions", source=SOURCE)
+    subprocess.run("objcopy --only-keep-debug other job.debug && strip -g job && "
+                   "objcopy --add-gnu-debuglink=job.debug job", shell=True, cwd=folder, check=True)
+    os.unlink(other)
+    told = told_with_remedy(folder, job, "--calls", "walk", "--values")
+    check_equal(only_remedy(told, "of another build", job)["level"], "names")
+    said = jem("log", "out", "--kind", "call", "--json", cwd=folder).stdout
+    check_equal([json.loads(line)["function"] for line in said.splitlines()], ["walk"] * 2)
+
+
+@case
+def tells_of_damaged_debug_data(folder):
+    need_tracer()
+    job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
+    subprocess.run("objcopy -O binary --only-section=.debug_info --set-section-flags "
+                   ".debug_info=alloc job info && truncate -s -40 info && "
+                   "objcopy --update-section .debug_info=info job", shell=True, cwd=folder,
+                   check=True)
+    told = told_with_remedy(folder, job, "--calls", "walk", "--values")
+    check_equal(only_remedy(told, "damaged or too large", job)["level"], "part")
+
+
+@case
+def tells_of_symbols_that_cannot_be_read(folder):
+    need_tracer()
+    place = Place(folder, has_library=False)
+    shutil.copy(library(), place.library)
+    helper = os.path.join(place.programs, "jem-symbols")
+    with open(helper, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexit 1\n")
+    os.chmod(helper, 0o755)
+    job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
+    told = told_with_remedy(folder, job, "--calls", "walk", place=place)
+    check_equal(only_remedy(told, "could not be read", job)["level"], "addresses")
+
+
+PARTS = """
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+extern char **environ;
+int helper(int n);
+static int walk(int n) { return n ? helper(n) + walk(n - 1) : 0; }
+int main(int argc, char **argv) {
+    pid_t pid;
+    if (argc < 4) {
+        char *words[] = { argv[0], "x", "x", "x", 0 };
+        for (int i = 0; i < 3; i++)
+            if (!posix_spawn(&pid, argv[0], 0, 0, words, environ)) waitpid(pid, 0, 0);
+        printf("115\\n");
+    }
+    return walk(2);
+}
+"""
+
+
+@case
+def tells_of_patterns_that_take_nothing(folder):
+    need_tracer()
+    subprocess.run(["gcc", "-g", "-finstrument-functions", "-shared", "-fPIC", "-x", "c", "-", "-o",
+                    "libhelper.so"], cwd=folder, check=True,
+                   input=b"int helper(int n) { return n; }")
+    job = compile_program(folder, "job", "-finstrument-functions", "-x", "none",
+                          os.path.join(folder, "libhelper.so"), f"-Wl,-rpath,{folder}", source=PARTS)
+    told = told_with_remedy(folder, job, "--calls", "walk", "--calls", "helper", "--calls", "wlak",
+                            "--calls", "file:*.f90", "--calls", "module:libhelper.so",
+                            "--set", "calls.exclude=no_such_function")
+    # Once for a pattern, whatever number of processes runs the program.
+    check_equal(sorted(s["text"].split("'")[1] for s in told), ["file:*.f90", "wlak"])
+    for status in told:
+        check_in(job, status["text"])
+        check_in("qualified", status["remedy"])
+    check_equal({s["level"] for s in told}, {"part"})
+
+
+@case
+def refuses_a_list_in_one_pattern(folder):
+    place = Place(folder)
+    for words in (("--calls", "f,g"), ("--calls", "f", "--set", "calls.exclude=a,b"),
+                  ("--set", "calls.include=ns::f,g(int, int)")):
+        done = place.run("run", "--out", "out", *words, "--", "env")
+        check_equal((done.returncode, done.stdout), (125, b""), f"end with {words}")
+        check_in("two patterns", done.stderr.decode())
+        check(not os.path.exists(os.path.join(folder, "out")), "a folder was made")
 
 
 @case

@@ -75,6 +75,12 @@ static void on_fault(void *arg, const char *text)
 	(void)arg, (void)text;
 }
 
+static void on_unmatched(void *arg, const char *program, const char *pattern)
+{
+	(void)arg;
+	check(program && pattern[0]);
+}
+
 static void make_image(void)
 {
 	struct image_maker maker;
@@ -132,6 +138,7 @@ static void prepare(void)
 	stage.shared.on_full = take_rows;
 	stage.shared.on_module = on_module;
 	stage.shared.on_fault = on_fault;
+	stage.shared.on_unmatched = on_unmatched;
 }
 
 /* The input is tree, slot and ring, in this order; the header is right, so that the rest is looked at. */

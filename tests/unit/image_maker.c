@@ -149,6 +149,9 @@ void image_callsite(struct image_maker *maker, struct jem_image_callsite callsit
 uint8_t *image_make(struct image_maker *maker, size_t *len, struct jem_image *ret)
 {
 	struct jem_image_header header = { .version = JEM_IMAGE_VERSION, .note = maker->note };
+
+	/* every pattern takes something */
+	memset(header.marks, 0xff, sizeof(header.marks));
 	struct jem_err err = { "" };
 	size_t at = sizeof(header);
 	uint8_t *bytes;

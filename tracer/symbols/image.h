@@ -26,6 +26,7 @@
 
 #define JEM_IMAGE_MAGIC   "JEMIMG01"
 #define JEM_IMAGE_VERSION 2u
+#define JEM_IMAGE_MARKS   32 /* for the 256 patterns that there may be */
 
 enum jem_image_section {
 	JEM_IMAGE_STRINGS,   /* char */
@@ -59,6 +60,7 @@ struct jem_image_header {
 		uint64_t offset; /* multiple of 8 */
 		uint64_t count;  /* elements */
 	} sections[JEM_IMAGE_SECTION_COUNT];
+	uint8_t marks[JEM_IMAGE_MARKS]; /* a bit for each include pattern that takes something */
 };
 
 enum jem_function_flags {

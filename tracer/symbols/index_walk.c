@@ -10,6 +10,32 @@ enum {
 	BODIES_MAX = 4 << 20
 };
 
+static const char damaged[] = "damaged debug data";
+
+/* The first entry in another, and the next beside one: where libdw finds none by damage that is noted. */
+static bool first_in(struct jem_index *index, Dwarf_Die *parent, Dwarf_Die *ret)
+{
+	int status = dwarf_child(parent, ret);
+
+	if (status < 0)
+		index->note = damaged;
+	return status == 0;
+}
+
+static bool next_to(struct jem_index *index, Dwarf_Die *die)
+{
+	Dwarf_Die next;
+	int status = dwarf_siblingof(die, &next);
+
+	if (status == 0 && (const char *)next.addr > (const char *)die->addr) {
+		*die = next;
+		return true;
+	}
+	if (status != 1)
+		index->note = damaged;
+	return false;
+}
+
 /* Sections that the linker left out stand at 0 or at the top: no code is there. */
 static bool is_code(const struct jem_index *index, uint64_t low, uint64_t high)
 {
@@ -58,7 +84,7 @@ static int find_in(struct jem_index *index, Dwarf_Die *parent, size_t *next, uns
 	Dwarf_Die die;
 	int rc = 0;
 
-	if (depth > WALK_DEPTH_MAX || dwarf_child(parent, &die) != 0)
+	if (depth > WALK_DEPTH_MAX || !first_in(index, parent, &die))
 		return 0;
 	do {
 		switch (dwarf_tag(&die)) {
@@ -70,7 +96,7 @@ static int find_in(struct jem_index *index, Dwarf_Die *parent, size_t *next, uns
 			rc = find_in(index, &die, next, depth + 1);
 			break;
 		}
-	} while (!rc && jem_die_next(&die));
+	} while (!rc && next_to(index, &die));
 	return rc;
 }
 
@@ -80,7 +106,7 @@ static int find_inside(struct jem_index *index, Dwarf_Die *parent, unsigned dept
 	Dwarf_Die die;
 	int rc = 0;
 
-	if (depth > WALK_DEPTH_MAX || dwarf_child(parent, &die) != 0)
+	if (depth > WALK_DEPTH_MAX || !first_in(index, parent, &die))
 		return 0;
 	do {
 		switch (dwarf_tag(&die)) {
@@ -98,7 +124,7 @@ static int find_inside(struct jem_index *index, Dwarf_Die *parent, unsigned dept
 			rc = find_inside(index, &die, depth + 1);
 			break;
 		}
-	} while (!rc && jem_die_next(&die));
+	} while (!rc && next_to(index, &die));
 	return rc;
 }
 
@@ -108,7 +134,7 @@ static int find_nested(struct jem_index *index, Dwarf_Die *parent, size_t *next,
 	Dwarf_Die die;
 	int rc = 0;
 
-	if (depth > WALK_DEPTH_MAX || dwarf_child(parent, &die) != 0)
+	if (depth > WALK_DEPTH_MAX || !first_in(index, parent, &die))
 		return 0;
 	do {
 		bool is_walked = false;
@@ -129,7 +155,7 @@ static int find_nested(struct jem_index *index, Dwarf_Die *parent, size_t *next,
 			rc = find_inside(index, &die, depth + 1);
 			break;
 		}
-	} while (!rc && jem_die_next(&die));
+	} while (!rc && next_to(index, &die));
 	return rc;
 }
 
@@ -154,7 +180,7 @@ static int for_each_unit(struct jem_index *index, find_fn find)
 			rc = find(index, &die, &next, 0);
 	}
 	if (!rc && more < 0)
-		index->note = "damaged debug data";
+		index->note = damaged;
 	jem_spans_sort(&index->body_spans);
 	return rc;
 }
@@ -278,7 +304,7 @@ static int walk(struct jem_index *index, Dwarf_Die *parent, uint32_t scope, unsi
 		index->is_cut = true;
 		return 0;
 	}
-	if (dwarf_child(parent, &die) != 0)
+	if (!first_in(index, parent, &die))
 		return 0;
 	do {
 		switch (dwarf_tag(&die)) {
@@ -296,7 +322,7 @@ static int walk(struct jem_index *index, Dwarf_Die *parent, uint32_t scope, unsi
 			rc = walk(index, &die, scope, depth + 1);
 			break;
 		}
-	} while (!rc && jem_die_next(&die));
+	} while (!rc && next_to(index, &die));
 	return rc;
 }
 

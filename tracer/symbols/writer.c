@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+JEM_RING_ASSERT(JEM_IMAGE_MARKS == JEM_PATTERN_MARKS, "a bit for each pattern");
+
 static void fill_header(const struct jem_build *build, struct jem_image_header *header)
 {
 	const void *id = NULL;
@@ -20,6 +22,7 @@ static void fill_header(const struct jem_build *build, struct jem_image_header *
 		header->build_id_len = (uint32_t)len;
 		memcpy(header->build_id, id, (size_t)len);
 	}
+	memcpy(header->marks, build->marks, sizeof(header->marks));
 	header->note = jem_strings_add(build->strings, build->note);
 }
 

@@ -61,6 +61,7 @@ static void decide(struct jem_build *build, struct jem_function *function)
 		subject.call = jem_buf_cstr(&call);
 	}
 	function->is_included = jem_patterns_take(patterns, &subject);
+	jem_patterns_mark(patterns, &subject, build->marks);
 	jem_buf_deinit(&call);
 }
 

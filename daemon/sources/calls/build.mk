@@ -23,5 +23,6 @@ libcalls_a_SOURCES = \
 	%D%/settings.c %D%/settings.h \
 	%D%/symbols.c %D%/symbols.h \
 	%D%/ticks.c %D%/ticks.h \
-	%D%/traced.c %D%/traced.h
+	%D%/traced.c %D%/traced.h \
+	%D%/unmatched.c
 CALLS_LIBS = libcalls.a libmetrics.a libdaemon.a libsymbols.a libcommon.a $(UV_LIBS) $(PCRE2_LIBS) -lpthread -lm

@@ -17,6 +17,7 @@
 #include <string.h>
 
 enum {
+	UNMATCHED_MAX = 64, /* that are told of, each once */
 	FAULTS_MAX = 64,    /* that are published; then they are only in the log */
 	LAST_WORD_MS = 300, /* for the drain after it was told to give up */
 	MESSAGE_MAX = 1024
@@ -47,6 +48,8 @@ struct jem_calls_source {
 	bool has_dead_end;
 	bool is_stopped;
 	unsigned faults;
+	char *unmatched[UNMATCHED_MAX]; /* owned: told of, pattern and program */
+	unsigned unmatched_count;
 	uv_timer_t timer; /* of settling */
 	bool is_giving_up;
 	void (*on_settled)(void *arg);
@@ -77,7 +80,7 @@ static void tell_dead_end(struct jem_calls_source *source, enum jem_dead_end why
 	const struct jem_dead_end_info *info = &jem_dead_ends[why];
 	char text[MESSAGE_MAX];
 
-	snprintf(text, sizeof(text), "%.400s%s%s", of ? of : "", of ? ": " : "", info->text);
+	snprintf(text, sizeof(text), "%.720s%s%s", of ? of : "", of ? ": " : "", info->text);
 	publish(source, "observing", info->level, text, info->remedy);
 	source->has_dead_end = true;
 }
@@ -86,6 +89,26 @@ void jem_calls_source_dead_end(struct jem_calls_source *source, enum jem_dead_en
 {
 	if (why < JEM_DEAD_END_COUNT)
 		tell_dead_end(source, why, NULL);
+}
+
+/* Once for a pattern and a program, whatever number of processes run it. */
+static void on_unmatched(void *arg, const char *program, const char *pattern)
+{
+	struct jem_calls_source *source = arg;
+	char *text;
+
+	if (source->unmatched_count == UNMATCHED_MAX ||
+	    asprintf(&text, "'%.300s' in %.400s", pattern, program) < 0)
+		return;
+	for (unsigned i = 0; i < source->unmatched_count; i++) {
+		if (!strcmp(source->unmatched[i], text)) {
+			free(text);
+			return;
+		}
+	}
+	source->unmatched[source->unmatched_count++] = text;
+	log_warning("calls: %s: %s", text, jem_dead_ends[JEM_DEAD_END_UNMATCHED].text);
+	tell_dead_end(source, JEM_DEAD_END_UNMATCHED, text);
 }
 
 static void on_fault(void *arg, const char *text)
@@ -171,6 +194,7 @@ static int start_drain(struct jem_calls_source *source)
 		.on_module = on_module,
 		.on_gone = on_gone,
 		.on_fault = on_fault,
+		.on_unmatched = on_unmatched,
 		.arg = source,
 	};
 	const struct jem_symbols_options symbols = {
@@ -459,6 +483,8 @@ void jem_calls_source_destroy(struct jem_calls_source *source)
 		source->processes = process->next;
 		process_destroy(process);
 	}
+	for (unsigned i = 0; i < source->unmatched_count; i++)
+		free(source->unmatched[i]);
 	jem_calls_changes_deinit(&source->changes);
 	if (source->program >= 0)
 		close(source->program);

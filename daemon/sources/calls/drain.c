@@ -36,6 +36,10 @@ static void on_mail(uv_async_t *async)
 		case JEM_MAIL_FAULT:
 			events->on_fault(events->arg, mail->fault);
 			break;
+		case JEM_MAIL_UNMATCHED:
+			events->on_unmatched(events->arg, mail->unmatched.program,
+					     mail->unmatched.pattern);
+			break;
 		case JEM_MAIL_FINISHED:
 			if (drain->on_finished)
 				drain->on_finished(events->arg);

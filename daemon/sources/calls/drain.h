@@ -38,6 +38,8 @@ struct jem_drain_events {
 	/* A process is gone, and all it left has been told. */
 	void (*on_gone)(void *arg, uint64_t token);
 	void (*on_fault)(void *arg, const char *text);
+	/* An include pattern takes nothing in any module of a process that runs this program. */
+	void (*on_unmatched)(void *arg, const char *program, const char *pattern);
 	void *arg;
 };
 

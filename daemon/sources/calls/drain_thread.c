@@ -101,6 +101,17 @@ static void on_fault(void *arg, const char *text)
 	tell(arg, mail);
 }
 
+static void on_unmatched(void *arg, const char *program, const char *pattern)
+{
+	struct jem_mail *mail = jem_mail_create(JEM_MAIL_UNMATCHED, 0);
+
+	if (!mail)
+		return;
+	snprintf(mail->unmatched.program, sizeof(mail->unmatched.program), "%s", program);
+	snprintf(mail->unmatched.pattern, sizeof(mail->unmatched.pattern), "%s", pattern);
+	tell(arg, mail);
+}
+
 static void tell_profile(struct jem_drain *drain, bool of_nodes, size_t max)
 {
 	struct jem_mail *mail = jem_mail_create(JEM_MAIL_PROFILE, 0);
@@ -266,7 +277,8 @@ static uint64_t drain_all(struct jem_drain *drain)
 			jem_traced_sweep(traced, jem_now_ns());
 		if (drain->gives_up)
 			jem_traced_give_up(traced);
-		if (has_ended && !more && !jem_traced_holds(traced))
+		if (has_ended && !more && !jem_traced_holds(traced) &&
+		    (drain->gives_up || !jem_traced_is_in_doubt(traced)))
 			remove_process(drain, traced);
 	}
 	return bytes;
@@ -303,7 +315,8 @@ static void maybe_finish(struct jem_drain *drain, uint64_t bytes)
 	if (!drain->is_finishing || drain->has_finished || (bytes && !drain->gives_up))
 		return;
 	for (struct jem_traced *traced = drain->list; traced; traced = traced->next)
-		if (jem_traced_holds(traced) && !drain->gives_up)
+		if ((jem_traced_holds(traced) || jem_traced_is_in_doubt(traced)) &&
+		    !drain->gives_up)
 			return;
 	mail = jem_mail_create(JEM_MAIL_FINISHED, 0);
 	if (!mail)
@@ -425,6 +438,7 @@ int jem_drain_prepare(struct jem_drain *drain)
 	shared->is_held_up = is_held_up;
 	shared->on_module = on_module;
 	shared->on_fault = on_fault;
+	shared->on_unmatched = on_unmatched;
 	shared->arg = drain;
 	return status;
 }

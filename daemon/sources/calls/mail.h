@@ -31,6 +31,7 @@ enum jem_mail_type {
 	JEM_MAIL_MODULE,
 	JEM_MAIL_GONE,
 	JEM_MAIL_FAULT,
+	JEM_MAIL_UNMATCHED,
 	JEM_MAIL_FINISHED,
 };
 
@@ -61,6 +62,10 @@ struct jem_mail {
 		struct jem_profile_rows profile;
 		struct jem_symbols_request module;
 		char fault[512];
+		struct {
+			char program[512];
+			char pattern[JEM_PATTERN_BYTES];
+		} unmatched;
 	};
 };
 

@@ -273,8 +273,10 @@ static void finish(struct jem_symbols *symbols, const char *ending)
 		free(first);
 	} else {
 		entry->image = open_image(symbols, symbols->output, entry->path, &err);
-		if (entry->image)
+		if (entry->image) {
+			entry->image->settings = entry->key.settings;
 			entry->why = lack_of(&entry->image->view);
+		}
 		if (*ending || !entry->image)
 			log_warning("symbols of %s: %s%s%s", entry->path, ending,
 				    *ending && *err.text ? ", " : "", err.text);

@@ -21,6 +21,7 @@
 struct jem_calls_image {
 	struct jem_image view; /* first: who has it has the image */
 	char *path;            /* owned: of the module */
+	uint64_t settings;     /* key of those that it was made for */
 	uint32_t
 		*profile; /* owned: by function, its place in the profile plus 1; the drain's own */
 	void *bytes;      /* owned mapping */

@@ -392,6 +392,8 @@ static void maybe_complete(struct jem_traced *traced)
 		return;
 	traced->is_complete = is_complete;
 	write_settings(traced);
+	if (is_complete)
+		jem_traced_tell_unmatched(traced);
 }
 
 void jem_traced_take_image(struct jem_traced *traced, uint32_t number,
@@ -530,6 +532,7 @@ void jem_traced_set(struct jem_traced *traced, struct jem_calls_settings *settin
 	if (!is_image_another)
 		return;
 	/* Which functions are recorded is known at once; their plans take a helper's run. */
+	traced->was_unmatched_told = false;
 	jem_plan_file_select(traced->plan, select_function, traced);
 	for (uint32_t i = 0; i < traced->module_count; i++)
 		if (traced->modules[i].is_looked_at && !traced->modules[i].is_gone)

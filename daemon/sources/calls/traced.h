@@ -70,6 +70,8 @@ struct jem_traced_shared {
 	/* A module's symbols are wanted: the request's descriptor and reference are the callee's. */
 	void (*on_module)(void *arg, const struct jem_symbols_request *request);
 	void (*on_fault)(void *arg, const char *text);
+	/* An include pattern takes nothing in any module of a process that runs this program. */
+	void (*on_unmatched)(void *arg, const char *program, const char *pattern);
 	void *arg;
 };
 
@@ -118,6 +120,7 @@ struct jem_traced {
 	uint64_t unselected;
 	uint64_t rows;
 	bool was_broken_told;
+	bool was_unmatched_told; /* of these settings */
 };
 
 /* Takes the hello and the reference, whatever happens. -EBADMSG and the like with the reason. */
@@ -169,6 +172,12 @@ static inline bool jem_traced_holds(const struct jem_traced *traced)
 /* The place of an image's function in the profile, plus 1; 0: no room. */
 uint32_t jem_traced_profile_place(const struct jem_traced *traced, const struct jem_image *image,
 				  uint32_t function);
+
+/* Symbols are still to come that decide whether a pattern takes anything. (unmatched.c) */
+bool jem_traced_is_in_doubt(const struct jem_traced *traced);
+
+/* Once all symbols are there: tells of patterns that take nothing. */
+void jem_traced_tell_unmatched(struct jem_traced *traced);
 
 /* One record into a row: 0, or -EAGAIN: symbols have to come first. (records.c) */
 int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *thread,
