@@ -30,20 +30,20 @@ def build(folder, source, compiler, *flags):
     return path
 
 
-def make_image(path, depth):
+def make_image(path, depth, items):
     with open(path, "rb") as module, open(path + ".image", "w+b") as output:
         files = (module.fileno(), output.fileno())
         subprocess.run([program("jem-symbols"), "--module", str(files[0]), "--path", path, "--output",
                         str(files[1]), "--include", "*", "--values", "--depth", str(depth),
-                        "--string-bytes", "64", "--items", "8", "--object-bytes", "256"],
+                        "--string-bytes", "64", "--items", str(items), "--object-bytes", "256"],
                        pass_fds=files, check=True, timeout=60)
     return path + ".image"
 
 
-def compare(path, depth=1, **settings):
+def compare(path, depth=1, items=8, **settings):
     """What gdb and the plans said: counts by place and outcome, faults, cells."""
     out = path + ".json"
-    env = dict(os.environ, PLANS_IMAGE=make_image(path, depth), PLANS_RING=RING, PLANS_OUT=out,
+    env = dict(os.environ, PLANS_IMAGE=make_image(path, depth, items), PLANS_RING=RING, PLANS_OUT=out,
                PLANS_STOPS="20000", PLANS_SITE="4", LC_ALL="C", **settings)
     subprocess.run(["gdb", "-q", "-nx", "-batch", "-x", os.path.join(PLANS, "compare.py"), path], env=env,
                    check=True, timeout=180, stdin=subprocess.DEVNULL, capture_output=True)
@@ -130,6 +130,18 @@ def follows_what_the_standard_library_keeps(folder):
     check_equal(numbers(behind, POINTEE, "plain/0", "2i"), [(8, 9)], "pointer")
     check_equal(texts(behind, STRING, "maybe/0"), ["perhaps"], "optional")
     check(not any(path.startswith("none") for _, path, _, _ in behind), "a null pointer was followed")
+
+
+@case
+def marks_where_a_walk_ended_before_the_elements_did(folder):
+    path = build(folder, "subject.cc", "gcc", "-O0")
+    for items, deque, forward in ((1, [62, None], [7, None]), (2, [62, 63, None], [7, 8]),
+                                  (7, [*range(62, 69), None], [7, 8]), (8, [*range(62, 70)], [7, 8])):
+        cells = compare(path, depth=1, items=items, PLANS_CELLS="1")["cells"]["sequences"]
+        for name, layout, wanted in (("deque", "q", deque), ("forward", "i", forward)):
+            found = [struct.unpack("<" + layout, bytes.fromhex(data))[0] if data else None
+                     for kind, where, _, data in cells if (kind, where) == (NODE, f"{name}/0/0")]
+            check_equal(found, wanted, f"{name}, {items} items at most")
 
 
 @case

@@ -77,7 +77,8 @@ EXTRA_DIST += %D%/traced/calls.c %D%/traced/types.cc
 %C%_test_symbols_types_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
 %C%_test_symbols_types_LDADD = libcheck.a $(DEBUGDATA_LIBS)
 UNIT_TESTS += %D%/test_symbols_values
-EXTRA_DIST += %D%/traced/locals.cc
+EXTRA_DIST += %D%/traced/declares.cc %D%/traced/defines.cc %D%/traced/defines_other.cc \
+	%D%/traced/locals.cc
 %C%_test_symbols_values_SOURCES = %D%/test_symbols_values.c %D%/symbols.c %D%/symbols.h
 %C%_test_symbols_values_CPPFLAGS = $(AM_CPPFLAGS) $(LIBDW_CFLAGS)
 %C%_test_symbols_values_LDADD = libcheck.a $(DEBUGDATA_LIBS)

@@ -184,6 +184,68 @@ CASE(lets_a_bad_location_cost_its_variable_only)
 	symbols_free(&image);
 }
 
+/* --- types of other units ----------------------------------------------------------------------- */
+
+static const struct jem_image_type *type_named(const struct symbols_image *image, const char *name)
+{
+	for (size_t i = 1; i < image->view.type_count; i++)
+		if (!strcmp(symbols_string(image, image->view.types[i].name), name))
+			return &image->view.types[i];
+	check_fail(__FILE__, __LINE__, "no type %s", name);
+}
+
+/* One of the name is known by it only; the unit that defines it has it whole. */
+static bool stays_incomplete(const struct symbols_image *image, const char *name)
+{
+	for (size_t i = 1; i < image->view.type_count; i++)
+		if (!strcmp(symbols_string(image, image->view.types[i].name), name) &&
+		    image->view.types[i].is_incomplete && !image->view.types[i].size)
+			return true;
+	return false;
+}
+
+static const char *member_name(const struct symbols_image *image, const struct jem_image_type *type,
+			       uint32_t number)
+{
+	CHECK(number < type->member_count);
+	return symbols_string(image, image->view.members[type->members + number].name);
+}
+
+static void look_at_declared(const char *compiler, const char *flags)
+{
+	struct symbols_image image;
+	const struct jem_image_type *type;
+
+	symbols_need(compiler);
+	symbols_shell("%s -g %s -O0 -finstrument-functions '%s' -o traced", compiler, flags,
+		      symbols_source("declares.cc"));
+	symbols_read_values(&image, "traced", jem_plan_compile);
+	type = type_named(&image, "ns::Hidden");
+	CHECK_EQ(type->is_incomplete, 0);
+	CHECK_EQ(type->size, 40);
+	CHECK_STR(member_name(&image, type, 1), "text");
+	type = type_named(&image, "ns::Track");
+	CHECK_EQ(type->size, 16);
+	CHECK_STR(member_name(&image, type, 0), "length");
+	CHECK_STR(member_name(&image, type_named(&image, "ns::Track::Part"), 0), "inner");
+	CHECK_STR(member_name(&image, type_named(&image, "ns::Colour"), 1), "green");
+	CHECK(stays_incomplete(&image, "Doubtful"));
+	CHECK(stays_incomplete(&image, "Nowhere"));
+	CHECK(!stays_incomplete(&image, "ns::Hidden"));
+	symbols_free(&image);
+}
+
+CASE(finds_what_is_declared_here_where_it_is_defined)
+{
+	char others[1024];
+
+	snprintf(others, sizeof(others), "%s", symbols_source("defines.cc"));
+	snprintf(others + strlen(others), sizeof(others) - strlen(others), " %s",
+		 symbols_source("defines_other.cc"));
+	look_at_declared("g++", others);
+	look_at_declared("clang++ -fstandalone-debug", others);
+}
+
 /* --- one plan for many calls -------------------------------------------------------------------- */
 
 static unsigned compiled;
@@ -257,4 +319,5 @@ TESTS(T(tells_locals_without_a_value_on_the_line_of_a_call), T(tells_them_of_cla
       T(leaves_out_arguments_that_the_compiler_adds),
       T(takes_the_compilers_word_that_a_variable_is_uninitialised),
       T(lets_a_bad_location_cost_its_variable_only),
+      T(finds_what_is_declared_here_where_it_is_defined),
       T(gives_calls_one_plan_only_where_it_is_the_right_one))

@@ -51,6 +51,7 @@ libdebugdata_a_SOURCES = \
 	%D%/strings.c %D%/strings.h \
 	%D%/symtab.c %D%/symtab.h \
 	%D%/types.c %D%/types.h \
+	%D%/types_definition.c \
 	%D%/types_internal.h \
 	%D%/types_members.c \
 	%D%/types_name.c \

@@ -175,6 +175,9 @@ struct loop {
 	uint32_t exits[4];
 	unsigned exit_count;
 	unsigned outer_steps;
+	bool is_counted; /* the object knows how many there are */
+	bool has_end;
+	unsigned end; /* register, if so: `current` at the end; else that is 0 */
 };
 
 static void exit_if(struct jem_compiler *c, struct loop *l, unsigned op, unsigned reg)
@@ -216,6 +219,25 @@ static void emit_node(struct jem_compiler *c, struct loop *l, const struct jem_o
 	jem_code_release(c, mark);
 }
 
+/* A cell without bytes where elements are left, unless the object says how many there are. */
+static void tell_more(struct jem_compiler *c, struct loop *l)
+{
+	uint32_t none;
+
+	jem_code_land(c, l->exits[0]); /* of a walk that has had all it may */
+	if (l->is_counted)
+		return;
+	if (l->has_end) {
+		jem_code_op(c, JEM_OP_EQ, l->test, l->current, l->end, 0);
+		none = jem_code_jump(c, JEM_OP_JUMP_NONZERO, l->test);
+	} else {
+		none = jem_code_jump(c, JEM_OP_JUMP_ZERO, l->current);
+	}
+	jem_slot_cell(c, l->slot, JEM_OP_CELL, 0, l->current, 0, 0);
+	jem_code_land(c, none);
+	c->loop_steps += 3;
+}
+
 /* `turns`: how often the body may run an element. */
 static void end_loop(struct jem_compiler *c, struct loop *l, unsigned turns)
 {
@@ -223,8 +245,6 @@ static void end_loop(struct jem_compiler *c, struct loop *l, unsigned turns)
 
 	jem_code_op(c, JEM_OP_LEA, l->left, l->left, 0, -1);
 	jem_code_jump_back(c, l->head);
-	for (unsigned i = 0; i < l->exit_count; i++)
-		jem_code_land(c, l->exits[i]);
 	unsigned steps = turns * (c->plan->op_count - l->head) + c->loop_steps;
 	unsigned room = l->outer_steps < LOOP_STEPS ? LOOP_STEPS - l->outer_steps : 0;
 
@@ -232,6 +252,9 @@ static void end_loop(struct jem_compiler *c, struct loop *l, unsigned turns)
 		items = room / steps;
 	c->plan->ops[l->limit].imm = (int32_t)items;
 	c->loop_steps = l->outer_steps + items * steps;
+	tell_more(c, l);
+	for (unsigned i = 1; i < l->exit_count; i++)
+		jem_code_land(c, l->exits[i]);
 }
 
 /* Lists (until the head comes again) and chains (until 0). */
@@ -264,6 +287,8 @@ static void compile_deque(struct jem_compiler *c, const struct jem_object *objec
 	    !read_reg(c, object, shape->begin + 24, 8, &map) ||
 	    !read_reg(c, object, shape->end, 8, &end))
 		return;
+	l->has_end = true;
+	l->end = end;
 	begin_loop(c, l);
 	exit_if(c, l, JEM_OP_JUMP_ZERO, l->current);
 	jem_code_op(c, JEM_OP_EQ, l->test, l->current, end, 0);
@@ -350,7 +375,9 @@ static void compile_tree(struct jem_compiler *c, const struct jem_object *object
 static void compile_nodes(struct jem_compiler *c, const struct jem_object *object,
 			  const struct jem_shape *shape)
 {
-	struct loop loop = { 0 };
+	struct loop loop = { .is_counted = shape->size != JEM_SHAPE_NONE ||
+					   shape->kind == JEM_SHAPE_LIST ||
+					   shape->kind == JEM_SHAPE_TREE };
 
 	if (!shape->element_size || jem_code_room(c) < 2 * ROOM)
 		return;

@@ -117,6 +117,7 @@ void jem_types_destroy(struct jem_types *types)
 	free(types->member_chunks);
 	free(types->by_die.list);
 	free(types->by_content.list);
+	jem_types_forget_definitions(types);
 	jem_scopes_destroy(types->scopes);
 	jem_buf_deinit(&types->text);
 	free(types);
@@ -339,7 +340,7 @@ static bool describe(struct jem_types *types, Dwarf_Die *die, struct jem_image_t
 	}
 	type->is_incomplete = dwarf_hasattr(die, DW_AT_declaration);
 	more->die = *die;
-	more->state = type->is_incomplete ? TYPE_DONE : TYPE_LAZY;
+	more->state = TYPE_LAZY;
 	return true;
 }
 
@@ -434,6 +435,23 @@ static void complete_parts(struct jem_types *types, uint32_t id, unsigned depth)
 	}
 }
 
+/* A type that its unit only declares becomes what another unit defines; false: nobody does. */
+static bool define(struct jem_types *types, uint32_t id)
+{
+	struct type_more *more = jem_type_more(types, id);
+	struct jem_image_type *type = jem_type_at(types, id);
+	Dwarf_Die definition;
+
+	if (!type->is_incomplete)
+		return true;
+	if (!jem_types_find_definition(types, &more->die, &definition))
+		return false;
+	more->die = definition;
+	type->is_incomplete = 0;
+	type->size = size_of(&definition);
+	return true;
+}
+
 static void complete(struct jem_types *types, uint32_t id, unsigned depth)
 {
 	struct type_more *more = jem_type_more(types, id);
@@ -449,6 +467,8 @@ static void complete(struct jem_types *types, uint32_t id, unsigned depth)
 		*type = *jem_type_at(types, more->base);
 		type->name = name;
 		more->shape = jem_type_more(types, more->base)->shape;
+	} else if (!define(types, id)) {
+		/* a name is all that there is */
 	} else if (type->kind == JEM_TYPE_ENUM) {
 		jem_types_read_members(types, id);
 	} else {

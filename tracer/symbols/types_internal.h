@@ -43,6 +43,8 @@ struct type_map {
 	size_t count, mask;
 };
 
+struct definitions;
+
 struct jem_types {
 	struct jem_strings *strings; /* borrowed, outlives us */
 	struct jem_scopes *scopes;   /* owned, as all that follows */
@@ -53,6 +55,7 @@ struct jem_types {
 	struct type_map by_die;
 	struct type_map by_content;
 	struct jem_buf text;
+	struct definitions *definitions; /* NULL until a unit only declares what is asked for */
 };
 
 struct jem_image_type *jem_type_at(struct jem_types *types, uint32_t id);
@@ -73,6 +76,10 @@ void jem_types_spell(struct jem_types *types, Dwarf_Die *die, const char *inner,
 
 /* types_members.c */
 void jem_types_read_members(struct jem_types *types, uint32_t id);
+
+/* types_definition.c: the one definition of what is declared here; false: there is none, or no telling. */
+bool jem_types_find_definition(struct jem_types *types, Dwarf_Die *declaration, Dwarf_Die *ret);
+void jem_types_forget_definitions(struct jem_types *types);
 
 /* types_shape.c: makes a string, container or pointer of a struct that looks like one. */
 void jem_types_recognise(struct jem_types *types, uint32_t id);
