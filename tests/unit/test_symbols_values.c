@@ -184,6 +184,27 @@ CASE(lets_a_bad_location_cost_its_variable_only)
 	symbols_free(&image);
 }
 
+/* Debug data has the whole in memory, where the function has stored one of its two registers. */
+CASE(shows_no_argument_of_which_a_part_was_never_stored)
+{
+	static const char *const levels[] = { "-O0", "-O1", "-O2" };
+	struct symbols_image image;
+
+	symbols_need("g++");
+	for (unsigned i = 0; i < 3; i++) {
+		symbols_shell("g++ -g %s -finstrument-functions '%s' -o traced", levels[i],
+			      symbols_source("locals.cc"));
+		symbols_read_values(&image, "traced", jem_plan_compile);
+		for (int is_exit = 0; is_exit < 2; is_exit++) {
+			printf("# %s, %s\n", levels[i], is_exit ? "exit" : "enter");
+			CHECK_STR(lack_of(&image, at_site(&image, "first_of", is_exit), "of"),
+				  i ? "optimised out" : "");
+			CHECK_STR(lack_of(&image, at_site(&image, "sum_of", is_exit), "of"), "");
+		}
+		symbols_free(&image);
+	}
+}
+
 /* --- types of other units ----------------------------------------------------------------------- */
 
 static const struct jem_image_type *type_named(const struct symbols_image *image, const char *name)
@@ -319,5 +340,6 @@ TESTS(T(tells_locals_without_a_value_on_the_line_of_a_call), T(tells_them_of_cla
       T(leaves_out_arguments_that_the_compiler_adds),
       T(takes_the_compilers_word_that_a_variable_is_uninitialised),
       T(lets_a_bad_location_cost_its_variable_only),
+      T(shows_no_argument_of_which_a_part_was_never_stored),
       T(finds_what_is_declared_here_where_it_is_defined),
       T(gives_calls_one_plan_only_where_it_is_the_right_one))

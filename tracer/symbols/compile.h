@@ -165,7 +165,16 @@ int jem_location_find(struct jem_compiler *c, Dwarf_Die *variable, uint32_t size
 bool jem_location_is_uninitialised(const struct jem_debug *debug, Dwarf_Attribute *attr,
 				   uint64_t pc);
 
+/*
+ * An argument that came in two registers, of which the function has never stored one where the debug data
+ * has it: nobody reads that part, and what is there is something else.
+ */
+bool jem_initial_is_partial(struct jem_compiler *c, const struct jem_place *place, uint32_t size);
+
 /* --- reach.c --- */
+
+/* The one op of the CFA's rule, a register and an offset; false: it is more than that. */
+bool jem_reach_cfa_rule(const struct jem_debug *debug, uint64_t pc, Dwarf_Op *ret);
 
 /* What the plan is found to depend on narrows its reach: where a variable is, what is open, what is declared. */
 void jem_reach_begin(struct jem_compiler *c);

@@ -45,8 +45,10 @@ struct jem_plan_request {
 	Dwarf_Die *physical; /* the DW_TAG_subprogram whose frame it is; the same unless inlined */
 	Dwarf_Die
 		*caller; /* ENTER of an inlined instance: the concrete scope around it; else NULL */
-	uint32_t call_line;      /* CALLSITE: of the call, 0: not known */
-	uint64_t function_start; /* of the physical function's part that has pc */
+	uint32_t call_line; /* CALLSITE: of the call, 0: not known */
+	uint64_t
+		function_start; /* of the physical function's part that has pc, and behind its end */
+	uint64_t function_end;
 };
 
 /* For which calls besides its own a plan of a call is the right one. */

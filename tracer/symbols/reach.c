@@ -9,8 +9,7 @@
 #include <dwarf.h>
 #include <stdlib.h>
 
-/* The one op of the CFA's rule, a register and an offset; false: it is more than that. */
-static bool cfa_rule(const struct jem_debug *debug, uint64_t pc, Dwarf_Op *ret)
+bool jem_reach_cfa_rule(const struct jem_debug *debug, uint64_t pc, Dwarf_Op *ret)
 {
 	Dwarf_Frame *frame = NULL;
 	Dwarf_Op *ops;
@@ -32,7 +31,8 @@ void jem_reach_begin(struct jem_compiler *c)
 	Dwarf_Op rule;
 
 	c->reach = (struct jem_plan_reach){ .pc_high = UINT64_MAX, .line_high = UINT32_MAX };
-	if (r->kind != JEM_PLAN_CALLSITE || !r->call_line || !cfa_rule(r->debug, c->pc, &rule))
+	if (r->kind != JEM_PLAN_CALLSITE || !r->call_line ||
+	    !jem_reach_cfa_rule(r->debug, c->pc, &rule))
 		return;
 	c->reach.scope = r->scope->addr;
 	c->reach.cfa_atom = rule.atom;
@@ -101,6 +101,6 @@ bool jem_plan_reaches(const struct jem_plan_reach *reach, const struct jem_plan_
 	return reach->scope && reach->scope == request->scope->addr &&
 	       request->kind == JEM_PLAN_CALLSITE && pc >= reach->pc_low && pc < reach->pc_high &&
 	       request->call_line > reach->line_low && request->call_line < reach->line_high &&
-	       cfa_rule(request->debug, pc, &rule) && rule.atom == reach->cfa_atom &&
+	       jem_reach_cfa_rule(request->debug, pc, &rule) && rule.atom == reach->cfa_atom &&
 	       rule.number == reach->cfa_number && rule.number2 == reach->cfa_offset;
 }

@@ -213,14 +213,15 @@ static void emit_pieces(struct jem_compiler *c, int slot, const struct jem_place
 	struct jem_image_slot *s = &c->plan->slots[slot];
 	unsigned words = (s->size + 7) / 8;
 	unsigned missing = JEM_MISSING_UNSUPPORTED;
-	bool is_any = false;
+	bool is_whole = true;
 
+	/* a value of which a part is missing is shown as that: a word unread would mean unreadable */
 	for (unsigned i = 0; i < place->piece_count; i++) {
-		is_any |= place->pieces[i].kind != JEM_PLACE_MISSING;
+		is_whole &= place->pieces[i].kind != JEM_PLACE_MISSING;
 		if (place->pieces[i].kind == JEM_PLACE_MISSING)
 			missing = place->pieces[i].missing;
 	}
-	if (!is_any || s->size > FIXED_BYTES || !has_words(c, 2 * words)) {
+	if (!is_whole || s->size > FIXED_BYTES || !has_words(c, 2 * words)) {
 		s->missing = (uint8_t)missing;
 		return;
 	}

@@ -255,6 +255,9 @@ static void compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned
 			find(c, &list[i].die, list[i].size, &place);
 		if (is_physical && r->kind == JEM_PLAN_ENTER && r->scope->addr == scope->addr)
 			ask_prologue(c, i, &place);
+		else if (is_physical && jem_initial_is_partial(c, &place, list[i].size))
+			place = (struct jem_place){ .kind = JEM_PLACE_MISSING,
+						    .missing = JEM_MISSING_OPTIMISED_OUT };
 		name_entry(c, &place);
 		jem_variables_slot(c, role, dwarf_diename(&list[i].die), list[i].type,
 				   decl_line(&list[i].die), &place);

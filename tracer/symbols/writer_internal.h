@@ -27,8 +27,8 @@ struct jem_build {
 	size_t site_count;
 	struct jem_image_callsite *callsites;
 	size_t callsite_count;
-	struct jem_pool code;  /* struct jem_plan_op */
-	struct jem_pool slots; /* struct jem_image_slot */
+	struct jem_pool code;             /* struct jem_plan_op */
+	struct jem_pool slots;            /* struct jem_image_slot */
 	uint8_t marks[JEM_PATTERN_MARKS]; /* include patterns that take something */
 	uint32_t flags;
 	char note[512];

@@ -60,7 +60,6 @@ static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, 
 					    .call_line = line,
 					    .scope = &die,
 					    .physical = &physical_die };
-	uint64_t high;
 	int rc;
 
 	if (!scope || plans->is_full)
@@ -72,7 +71,8 @@ static bool compile(struct plans *plans, enum jem_plan_kind kind, bool is_tail, 
 		caller = jem_index_die(build->index, parent);
 		request.caller = &caller;
 	}
-	if (!jem_index_part(build->index, physical, inside, &request.function_start, &high))
+	if (!jem_index_part(build->index, physical, inside, &request.function_start,
+			    &request.function_end))
 		return false;
 	if (jem_plan_reaches(&plans->reach, &request)) {
 		*ret = plans->last;

@@ -15,7 +15,8 @@ Doubtful *doubtful();
 
 static int use(ns::Hidden *one, ns::Track &two, ns::Colour three, Doubtful *four, Nowhere *five)
 {
-	return one && &two && four && !five ? (int)three : 0;
+	(void)two;
+	return one && four && !five ? (int)three : 0;
 }
 
 int main()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locals on the line of a call, with and without a value yet; arguments that nobody has written. */
+#include <array>
 #include <string>
 
 __attribute__((noinline)) static int next(int a)
@@ -54,6 +55,17 @@ static int array(int n)
 	return n;
 }
 
+/* What is in the second register is asked for by nobody: gcc does not even store it. */
+__attribute__((noinline)) static int first_of(std::array<int, 3> of)
+{
+	return of[0];
+}
+
+__attribute__((noinline)) static int sum_of(std::array<int, 3> of)
+{
+	return of[0] + of[1] + of[2];
+}
+
 struct Base {
 	int base;
 	explicit Base(int b) : base(next(b))
@@ -78,5 +90,6 @@ int main()
 {
 	Both both;
 
-	return from_call(1) + counted(2) + by_address(3) + text(4) + array(5) + both.left;
+	return from_call(1) + counted(2) + by_address(3) + text(4) + array(5) + both.left +
+	       first_of({ 7, 8, 9 }) + sum_of({ 7, 8, 9 });
 }
