@@ -157,6 +157,8 @@ enum jem_ring_kind {
 	JEM_RECORD_EXIT = 2,
 	JEM_RECORD_UNKNOWN_ENTER = 3, /* no entry for this site yet: `site` is 0, payload has it */
 	JEM_RECORD_UNKNOWN_EXIT = 4,
+	JEM_RECORD_JUMP =
+		5, /* a longjmp: calls below `frame` have ended; not counted in `written` */
 };
 
 enum jem_record_flags {
@@ -167,7 +169,7 @@ enum jem_record_flags {
 };
 
 /*
- * A record is `words` words of 8 bytes. EXIT ends after `frame`, ENTER after `callsite`, the UNKNOWN
+ * A record is `words` words of 8 bytes. EXIT and JUMP end after `frame`, ENTER after `callsite`, the UNKNOWN
  * kinds after `site_pc`; then, with JEM_RECORD_VALUES, the parts word and the parts.
  */
 struct jem_ring_record {

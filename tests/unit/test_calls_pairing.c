@@ -133,6 +133,38 @@ CASE(heals_after_longjmp)
 	jem_pairing_deinit(&pairing);
 }
 
+CASE(takes_away_what_a_jump_leaves)
+{
+	struct jem_pairing_event event;
+	struct jem_pairing_result result;
+	struct jem_pairing pairing;
+
+	jem_pairing_init(&pairing);
+	for (uint32_t i = 0; i < 4; i++) {
+		event = at(i, 1000 - 100 * i, i);
+		jem_pairing_unwind(&pairing, &event, &result);
+		CHECK_OK(jem_pairing_push(&pairing, &event));
+	}
+	event = at(9, 50000, 9); /* a handler on another stack */
+	event.is_elsewhere = true;
+	jem_pairing_unwind(&pairing, &event, &result);
+	CHECK_OK(jem_pairing_push(&pairing, &event));
+	/* Within that stack nothing is left; back to the second call's frame all that it called is. */
+	jem_pairing_jump(&pairing, 50000, true);
+	CHECK_EQ(pairing.count, 5);
+	jem_pairing_jump(&pairing, 890, false);
+	CHECK_EQ(pairing.count, 2);
+	/* What it calls now has a frame bigger than all of them. */
+	event = at(5, 100, 10);
+	jem_pairing_unwind(&pairing, &event, &result);
+	CHECK_EQ(result.depth, 2);
+	CHECK_EQ(result.unwound, 3);
+	jem_pairing_unwind(&pairing, &event, &result);
+	CHECK_EQ(result.unwound, 0);
+	CHECK_EQ(pairing.unwound, 3);
+	jem_pairing_deinit(&pairing);
+}
+
 CASE(believes_no_addresses_across_stacks)
 {
 	struct jem_pairing pairing;
@@ -306,7 +338,8 @@ CASE(agrees_with_a_program_that_jumps_at_random)
 TESTS(T(interpolates_between_pairs_and_goes_on_beyond_them),
       T(keeps_the_first_pair_and_the_youngest),
       T(tells_an_instant_within_a_microsecond_of_the_clock), T(pairs_nested_and_recursive_calls),
-      T(heals_after_longjmp), T(believes_no_addresses_across_stacks),
+      T(heals_after_longjmp), T(takes_away_what_a_jump_leaves),
+      T(believes_no_addresses_across_stacks),
       T(knows_inlined_functions_tail_exits_and_moving_stack_pointers),
       T(ends_what_is_open_where_inlined_functions_share_their_end),
       T(keeps_values_at_entry_until_the_exit),

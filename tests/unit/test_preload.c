@@ -287,6 +287,29 @@ CASE(comes_back_from_jumps)
 	finish(&tracee);
 }
 
+CASE(comes_back_from_jumps_before_a_big_frame)
+{
+	static const char *const names[] = { "pass_on", "jumper", "leaf", "roomy", NULL };
+	struct tracee tracee;
+
+	begin(&tracee, PROGRAM, "jumps_before_a_big_frame", NULL);
+	view_plan(&view, names, JEM_PLAN_COMPLETE, 0, 0);
+	tracee_go(&tracee);
+	tracee_meet(&tracee);
+	view_read(&view);
+	CHECK_EQ(view_thread(&view, 0)->unwound, 20);
+	CHECK_EQ(view_count(&view, JEM_RECORD_ENTER, "roomy"), 10);
+	CHECK_EQ(view_count(&view, JEM_RECORD_EXIT, "roomy"), 10);
+	CHECK_EQ(view_edge(&view, 1)->parent, JEM_EDGE_ROOT);
+	CHECK_EQ(view_edge(&view, 1)->calls, 10);
+	CHECK_EQ(view_edge(&view, 4)->parent, JEM_EDGE_ROOT);
+	CHECK_EQ(view_edge(&view, 4)->calls, 10);
+	CHECK_EQ(view_thread(&view, 0)->depth, 0);
+	view_check_accounts(&view);
+	tracee_go(&tracee);
+	finish(&tracee);
+}
+
 /* The node that is called from `parent`; fails when there is not one. */
 static struct jem_ring_edge *child_of(struct jem_ring_edge *edges, uint32_t parent)
 {
@@ -402,5 +425,5 @@ TESTS(T(counts_every_call), T(pairs_by_frame_and_in_order), T(discards_what_is_e
       T(patches_out_and_puts_back), T(keeps_what_functions_return),
       T(limits_records_but_counts_calls), T(limits_a_process), T(drops_the_newest_when_full),
       T(follows_recursion_as_far_as_it_goes), T(comes_back_from_jumps),
-      T(tells_calls_in_one_frame_apart), T(comes_back_from_exceptions),
-      T(keeps_handlers_on_their_stack_apart))
+      T(comes_back_from_jumps_before_a_big_frame), T(tells_calls_in_one_frame_apart),
+      T(comes_back_from_exceptions), T(keeps_handlers_on_their_stack_apart))

@@ -42,6 +42,7 @@ long outer(long n);
 long deep(long n);
 void jumper(long n);
 void pass_on(long n);
+long roomy(long n);
 void on_signal(int sig);
 long raiser(long n);
 long holder(long n);
@@ -96,6 +97,15 @@ APART void pass_on(long n)
 {
 	jumper(n);
 	sink++;
+}
+
+/* Its frame covers all that a jump may have left. */
+APART long roomy(long n)
+{
+	volatile char room[16384];
+
+	room[n] = (char)n;
+	return room[n];
 }
 
 APART void on_signal(int sig)
@@ -238,6 +248,21 @@ static PLAIN int jumps(void)
 		if (!setjmp(target))
 			pass_on(i + 1);
 		real(i);
+	}
+	meet();
+	return 0;
+}
+
+static PLAIN int jumps_before_a_big_frame(void)
+{
+	outer(1);
+	pass_on(0);
+	roomy(1);
+	meet();
+	for (volatile int i = 0; i < 10; i++) {
+		if (!setjmp(target))
+			pass_on(i + 1);
+		sink += roomy(i);
 	}
 	meet();
 	return 0;
@@ -507,6 +532,7 @@ static const struct {
 	{ "returns", returns },
 	{ "recursion", recursion },
 	{ "jumps", jumps },
+	{ "jumps_before_a_big_frame", jumps_before_a_big_frame },
 	{ "inlined", inlined },
 	{ "signals", signals },
 	{ "threads", threads },

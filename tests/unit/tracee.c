@@ -367,6 +367,8 @@ static void read_record(struct view *view, unsigned thread, const uint64_t *word
 					  JEM_RECORD_UNKNOWN_WORDS, JEM_RECORD_UNKNOWN_WORDS };
 
 	memcpy(&record, words, sizeof(*words));
+	if (record.kind == JEM_RECORD_JUMP)
+		return; /* no hook call */
 	CHECK(record.kind >= JEM_RECORD_ENTER && record.kind <= JEM_RECORD_UNKNOWN_EXIT);
 	CHECK_GE(record.words, fixed[record.kind]);
 	memcpy(&record, words, fixed[record.kind] * sizeof(*words));

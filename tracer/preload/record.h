@@ -64,11 +64,17 @@ static inline uint64_t jem_record_first(uint32_t site, unsigned words, unsigned 
 	return site | (uint64_t)words << 32 | (uint64_t)kind << 48 | flags << 56;
 }
 
-static inline void jem_record_commit(struct jem_ring_thread *slot, uint64_t head, unsigned words)
+/* Of what is no hook call: it is not counted, and where there is no room nothing is. */
+static inline void jem_record_publish(struct jem_ring_thread *slot, uint64_t head, unsigned words)
 {
 	/* Pairs with the reader's acquire of head. */
 	__atomic_store_n(&slot->head, head + words * sizeof(uint64_t), __ATOMIC_RELEASE);
 	jem_barrier();
+}
+
+static inline void jem_record_commit(struct jem_ring_thread *slot, uint64_t head, unsigned words)
+{
+	jem_record_publish(slot, head, words);
 	jem_count(&slot->written);
 }
 

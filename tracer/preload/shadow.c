@@ -89,6 +89,58 @@ JEM_SELDOM void jem_shadow_settle(struct jem_thread *self, uint64_t sp, uint64_t
 	settle_on_this_stack(self, sp, site, is_inlined);
 }
 
+/* libc's PTR_MANGLE: the thread's pointer guard is at 0x30 from its block, the shift twice the word's size. */
+static uint64_t demangle(uint64_t mangled)
+{
+	uint64_t guard;
+
+	__asm__("mov %%fs:0x30, %0" : "=r"(guard));
+	return (mangled >> 17 | mangled << 47) ^ guard;
+}
+
+/* The daemon has a stack of its own. */
+static void tell_jump(struct jem_thread *self, uint64_t sp)
+{
+	uint64_t flags = self->flags & (uint64_t)JEM_RECORD_LIVE_SP;
+	uint64_t head;
+	uint64_t *to = jem_record_reserve(self, JEM_RECORD_EXIT_WORDS, &head);
+
+	if (!to)
+		return;
+	to[1] = 0; /* when is not asked for */
+	to[2] = sp;
+	to[0] = jem_record_first(0, JEM_RECORD_EXIT_WORDS, JEM_RECORD_JUMP, flags);
+	jem_record_publish(self->slot, head, JEM_RECORD_EXIT_WORDS);
+}
+
+/* Whose own frame is bigger than all that was left would else be taken for a callee of what was. */
+JEM_SELDOM void jem_shadow_jump(uint64_t mangled)
+{
+	struct jem_thread *self = jem_self;
+	uint64_t here = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+	uint64_t sp = demangle(mangled);
+	struct jem_frame *frame, *before;
+
+	/* To another stack, or not what this libc keeps there: the next hook finds out what it can. */
+	if (!self || self->busy || sp <= here ||
+	    !(__atomic_load_n(&jem_state.hot, __ATOMIC_RELAXED) & JEM_HOT_ON))
+		return;
+	self->busy = here;
+	jem_barrier();
+	before = jem_shadow_top(self);
+	if (self->base && (sp < self->low || sp >= self->high))
+		unwind(self, self->base);
+	frame = jem_shadow_top(self);
+	while (frame > (self->base ? self->base : self->frames) && frame->sp < sp)
+		frame--;
+	if (frame != jem_shadow_top(self))
+		unwind(self, frame);
+	if (frame != before)
+		tell_jump(self, sp);
+	jem_barrier();
+	self->busy = 0;
+}
+
 JEM_SELDOM struct jem_frame *jem_shadow_find(struct jem_thread *self, uint64_t sp,
 					     uint64_t function, bool is_tail)
 {

@@ -5,11 +5,12 @@
  * Flow:      enter pushes a frame, exit finds its own by (sp, function) and pops it with what is above
  * Bound:     JEM_FRAMES_MAX frames; calls above them are counted and dropped
  * Invariant: a frame that ended without its exit (longjmp, exceptions, pthread_exit, an excluded exit)
- *            is popped by the next enter or exit further out: on one stack a caller's sp is above that of
- *            what it calls, or equal where the callee was inlined into the same frame
+ *            is popped by the jump itself, or by the next enter or exit further out: on one stack a
+ *            caller's sp is above that of what it calls, or equal where the callee was inlined into the
+ *            same frame
  *
- * What it cannot see: a frame that was left by a jump looks alive to a call from further out whose own
- * frame is bigger, since that is all below it; until a smaller one is called.
+ * What it cannot see: a frame that was left by another way than libc's longjmp looks alive to a call from
+ * further out whose own frame is bigger, since that is all below it; until a smaller one is called.
  *
  * A handler on an alternate signal stack is above what it has interrupted, wherever its stack is: its
  * frames stand on those of the thread's stack until they are gone or a hook runs outside of it. Other
@@ -49,6 +50,9 @@ void jem_shadow_go_back(struct jem_thread *self);
 /* Pops what cannot be open any more when a call enters with this sp. */
 JEM_SELDOM void jem_shadow_settle(struct jem_thread *self, uint64_t sp, uint64_t site,
 				  bool is_inlined);
+
+/* A longjmp to where the stack pointer was `mangled`, as libc keeps it: pops what that leaves. */
+void jem_shadow_jump(uint64_t mangled);
 
 /* The frame that ends with this exit, what is above it popped; NULL: it has none. */
 JEM_SELDOM struct jem_frame *jem_shadow_find(struct jem_thread *self, uint64_t sp,

@@ -122,9 +122,29 @@ __asm__(".text\n"
 	".size jem_interposed_forget, . - jem_interposed_forget\n");
 
 JEM_INTERPOSED_JUMPS(FORGET_AND_JUMP)
+
+/* The stack pointer of a jmp_buf is its seventh word. It is read here: a bad one ends in this function. */
+#define LEAVE_AND_JUMP(name, index)                                                                \
+	__asm__(".text\n.p2align 4\n.globl " #name "\n.type " #name ", @function\n" #name ":\n"    \
+		".cfi_startproc\n"                                                                 \
+		"	endbr64\n"                                                                       \
+		"	push %rdi\n	.cfi_adjust_cfa_offset 8\n"                                          \
+		"	push %rsi\n	.cfi_adjust_cfa_offset 8\n"                                          \
+		"	sub $8, %rsp\n	.cfi_adjust_cfa_offset 8\n"                                       \
+		"	mov 48(%rdi), %rdi\n"                                                            \
+		"	call jem_shadow_jump\n"                                                          \
+		"	add $8, %rsp\n	.cfi_adjust_cfa_offset -8\n"                                      \
+		"	pop %rsi\n	.cfi_adjust_cfa_offset -8\n"                                          \
+		"	pop %rdi\n	.cfi_adjust_cfa_offset -8\n"                                          \
+		"	mov $" #index ", %r11d\n"                                                  \
+		"	jmp jem_interposed_forget\n"                                                     \
+		".cfi_endproc\n.size " #name ", . - " #name "\n");
+
+JEM_INTERPOSED_LEAVES(LEAVE_AND_JUMP)
 #define CHECK_INDEX(name, index)                                                                   \
 	_Static_assert(NEXT_##name == (index), "the stub jumps to another one");
 JEM_INTERPOSED_JUMPS(CHECK_INDEX)
+JEM_INTERPOSED_LEAVES(CHECK_INDEX)
 
 /*
  * syscall(): variadic, so that it is passed on in registers and on the stack as they are. Four of the

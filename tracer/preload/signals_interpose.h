@@ -14,12 +14,15 @@
 
 /* JUMP(name, its place in the list): passed on by a jump, for they save or replace registers. */
 #define JEM_INTERPOSED_JUMPS(JUMP)                                                                 \
-	JUMP(longjmp, 1)                                                                           \
-	JUMP(_longjmp, 2)                                                                          \
-	JUMP(siglongjmp, 3)                                                                        \
-	JUMP(__longjmp_chk, 4)                                                                     \
 	JUMP(setcontext, 5)                                                                        \
 	JUMP(swapcontext, 6)
+
+/* Those of them that leave frames for good: the shadow stack is told before. */
+#define JEM_INTERPOSED_LEAVES(LEAVE)                                                               \
+	LEAVE(longjmp, 1)                                                                          \
+	LEAVE(_longjmp, 2)                                                                         \
+	LEAVE(siglongjmp, 3)                                                                       \
+	LEAVE(__longjmp_chk, 4)
 
 /* Beside those: aliases __sigaction, bsd_signal, ssignal, sysv_signal. */
 #define JEM_INTERPOSED_ALL(NAME)                                                                   \

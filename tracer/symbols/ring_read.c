@@ -146,6 +146,7 @@ static unsigned fixed_part(unsigned kind)
 	case JEM_RECORD_ENTER:
 		return JEM_RECORD_ENTER_WORDS;
 	case JEM_RECORD_EXIT:
+	case JEM_RECORD_JUMP:
 		return JEM_RECORD_EXIT_WORDS;
 	case JEM_RECORD_UNKNOWN_ENTER:
 	case JEM_RECORD_UNKNOWN_EXIT:
@@ -220,7 +221,7 @@ int jem_ring_read_next(struct jem_ring_read *reader, uint32_t thread, struct jem
 		if (!parse(reader->record, first.words, ret))
 			return mark_broken(cursor);
 		cursor->tail += first.words * (uint64_t)WORD;
-		cursor->records++;
+		cursor->records += first.kind != JEM_RECORD_JUMP;
 		return 1;
 	}
 	return 0;

@@ -27,6 +27,7 @@ void jem_pairing_clear(struct jem_pairing *pairing)
 	pairing->count = 0;
 	pairing->beyond = 0;
 	pairing->kept_count = 0;
+	pairing->jumped = 0;
 }
 
 /* Takes the frames from `count` on away; what they kept goes with them. */
@@ -80,6 +81,30 @@ static void keep(struct jem_pairing *pairing, struct jem_frame *frame,
 	pairing->kept_count += count;
 }
 
+void jem_pairing_jump(struct jem_pairing *pairing, uint64_t frame, bool is_elsewhere)
+{
+	uint32_t count = pairing->count;
+
+	while (count) {
+		const struct jem_frame *top = &pairing->frames[count - 1];
+
+		/* On the thread's own stack all that ran on another is over. */
+		if (is_elsewhere ? !top->is_elsewhere || top->frame >= frame
+				 : !top->is_elsewhere && top->frame >= frame)
+			break;
+		count--;
+	}
+	pairing->jumped += pairing->count - count + (count < pairing->count ? pairing->beyond : 0);
+	cut(pairing, count);
+}
+
+/* What was left by jumps before is told with the next event. */
+static void take_jumped(struct jem_pairing *pairing, struct jem_pairing_result *ret)
+{
+	ret->unwound += pairing->jumped;
+	pairing->jumped = 0;
+}
+
 void jem_pairing_unwind(struct jem_pairing *pairing, const struct jem_pairing_event *event,
 			struct jem_pairing_result *ret)
 {
@@ -90,6 +115,7 @@ void jem_pairing_unwind(struct jem_pairing *pairing, const struct jem_pairing_ev
 	while (count && is_gone(&pairing->frames[count - 1], event, !event->is_inlined))
 		count--;
 	ret->unwound = pairing->count - count + (count < pairing->count ? pairing->beyond : 0);
+	take_jumped(pairing, ret);
 	pairing->unwound += ret->unwound;
 	cut(pairing, count);
 	ret->depth = pairing->count + pairing->beyond;
@@ -178,6 +204,7 @@ void jem_pairing_exit(struct jem_pairing *pairing, const struct jem_pairing_even
 		return;
 	}
 	ret->unwound = pairing->count - (uint32_t)at - 1;
+	take_jumped(pairing, ret);
 	pairing->unwound += ret->unwound;
 	ret->depth = (uint32_t)at;
 	ret->enter = &pairing->frames[at];

@@ -40,6 +40,7 @@ struct jem_pairing {
 	uint64_t *kept;  /* owned */
 	uint32_t kept_count, kept_cap;
 	uint64_t unwound; /* frames that ended without an exit */
+	uint32_t jumped;  /* of those that jumps left: not told of yet */
 };
 
 void jem_pairing_init(struct jem_pairing *pairing);
@@ -67,6 +68,9 @@ struct jem_pairing_result {
 	const struct jem_frame *enter;
 	const uint64_t *values; /* what was kept of it, or NULL */
 };
+
+/* A jump to where the stack pointer is `frame`: takes away what it leaves; the next result tells of it. */
+void jem_pairing_jump(struct jem_pairing *pairing, uint64_t frame, bool is_elsewhere);
 
 /* An enter, in two steps: what is gone is taken away, and the innermost frame is then its caller's; */
 void jem_pairing_unwind(struct jem_pairing *pairing, const struct jem_pairing_event *event,

@@ -344,8 +344,14 @@ int jem_traced_record(struct jem_traced *traced, struct jem_traced_thread *threa
 	struct jem_plan_found caller;
 	struct jem_row row;
 	uint64_t duration_ns = 0;
-	int status = resolve(traced, &event, may_wait);
+	int status;
 
+	if (entry->record.kind == JEM_RECORD_JUMP) {
+		jem_pairing_jump(&thread->pairing, entry->record.frame,
+				 entry->record.flags & JEM_RECORD_LIVE_SP);
+		return 0;
+	}
+	status = resolve(traced, &event, may_wait);
 	if (status == -EAGAIN)
 		return status;
 	if (status < 0) {
