@@ -139,6 +139,11 @@ struct jem_ring_thread {
  */
 #define JEM_EDGE_ROOT      0u          /* nothing included around it; a parent is index + 1 */
 #define JEM_EDGE_ELSEWHERE 0xffffffffu /* the path was not kept */
+/*
+ * In `function`: a site that is not in the plan yet. The other bits are the low ones of its key, all of which is
+ * in `recorded`: only calls that have no records are counted there.
+ */
+#define JEM_EDGE_UNNAMED 0x80000000u
 struct jem_ring_edge {
 	uint32_t function; /* id as in the plan; 0: free */
 	uint32_t parent;   /* index + 1 of the node it is called from, or one of the above */

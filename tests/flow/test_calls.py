@@ -531,6 +531,31 @@ def counts_and_names_what_was_called_before_the_plan_was_there(folder):
         check_equal((last["leaf"]["calls"], last["leaf"]["returns"]), (10, 10), "profile")
 
 
+MANY_SOURCE = """
+static int leaf(int a) { return a + 1; }
+static int other(int a) { return leaf(a) - 1; }
+int main(void) { int n = 0; for (int i = 0; i < 20000; i++) n += other(leaf(i)) & 1; return n > 20000; }
+"""
+
+
+@case
+def counts_in_the_profile_what_was_called_before_the_plan_and_has_no_record(folder):
+    need_tracer()
+    job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=MANY_SOURCE)
+    for name, *settings in (("limited", "calls.process_limit=20"),
+                            ("full", "calls.process_limit=0", "calls.limit=0",
+                             "calls.ring_bytes=64KiB")):
+        words = [word for setting in settings for word in ("--set", setting)]
+        done = jem("run", "--quiet", "--out", name, "--calls", "leaf", *words, "--", job, cwd=folder)
+        check_equal(done.returncode, 0)
+        said = jem("log", name, "--kind", "profile", "--json", cwd=folder).stdout
+        last = {r["function"]: r for r in map(json.loads, said.splitlines()) if "node" not in r}
+        check_equal(set(last), {"leaf"}, f"functions of {name}")
+        check_equal((last["leaf"]["calls"], last["leaf"]["returns"]), (40000, 40000), name)
+        check(last["leaf"]["recorded"] < 40000, f"all calls of {name} have records")
+        check(last["leaf"]["total_ns"] > 0, f"{name} has no times")
+
+
 LONG_SOURCE = """
 #include <unistd.h>
 static int leaf(int a) { usleep(1000); return a + 1; }

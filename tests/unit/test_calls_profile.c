@@ -25,10 +25,11 @@ static bool read_edge(void *arg, uint32_t index, struct jem_ring_edge *ret)
 	return ret->function != 0;
 }
 
-static uint32_t function_of(void *arg, uint32_t id)
+static uint32_t function_of(void *arg, const struct jem_ring_edge *edge)
 {
 	static const char *const names[] = { "", "main", "walk", "leaf", "other" };
 	struct tree *tree = arg;
+	uint32_t id = edge->function & ~JEM_EDGE_UNNAMED;
 
 	return tree->knows_nothing ? 0 : jem_profile_function(tree->profile, names[id], "a.c", id);
 }

@@ -104,11 +104,15 @@ INLINE bool write_unknown(struct jem_thread *self, struct call call, uint64_t ti
 }
 
 /* A call deeper than we follow: counted, in a node of its function. */
-static JEM_SELDOM void enter_above(struct jem_thread *self, const struct jem_plan_site *site)
+static JEM_SELDOM void enter_above(struct jem_thread *self, struct call call)
 {
 	self->above++;
-	if (site && !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF))
-		jem_tree_call_elsewhere(self, site->function);
+	if (jem_state.plan_state & JEM_PLAN_PROFILE_OFF)
+		;
+	else if (call.site)
+		jem_tree_call_elsewhere(self, call.site->function);
+	else
+		(void)jem_tree_call_unnamed(self, call.pc);
 	jem_record_dropped(self);
 }
 
@@ -130,9 +134,16 @@ INLINE uint32_t judge(struct jem_thread *self, struct call call, uint64_t ticks)
 	return JEM_DROPPED;
 }
 
+/* The node that what is called from `frame` stands under: one that may be of no interest is none. */
+INLINE uint32_t node_above(const struct jem_frame *frame)
+{
+	return frame->outcome & JEM_UNNAMED ? 0 : frame->node;
+}
+
 /*
  * Calls that began before the plan was there: those of functions that it includes are put into the tree, so
- * that what they call stands under them and their own time is theirs alone.
+ * that what they call stands under them and their own time is theirs alone. Those without a record are there
+ * already, by their site.
  */
 static JEM_SELDOM void name_frames(struct jem_thread *self)
 {
@@ -145,11 +156,15 @@ static JEM_SELDOM void name_frames(struct jem_thread *self)
 			continue;
 		site = jem_site_find(f->site);
 		if (site && (site->flags & JEM_SITE_INCLUDED)) {
-			f->node = jem_tree_call(self, site->function, f[-1].node);
-			if (f->node && !(f->outcome & (JEM_LIMITED | JEM_DROPPED)))
-				jem_tree_recorded(self, f->node);
+			if (!f->node && !(f->outcome & (JEM_LIMITED | JEM_DROPPED))) {
+				f->node = jem_tree_call(self, site->function, node_above(f - 1));
+				if (f->node)
+					jem_tree_recorded(self, f->node);
+			}
 		} else if (!(jem_state.plan_state & JEM_PLAN_COMPLETE)) {
 			continue;
+		} else {
+			f->node = 0;
 		}
 		f->outcome &= ~(uint32_t)JEM_UNNAMED;
 	}
@@ -163,17 +178,21 @@ static JEM_SELDOM void enter(struct jem_thread *self, struct call call)
 	struct jem_frame *frame = jem_shadow_place(self, call.sp, where, is_inlined);
 
 	if (unlikely(!frame)) {
-		enter_above(self, site);
+		enter_above(self, call);
 		return;
 	}
 	frame->node = 0;
 	if (site && !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF)) {
 		if (frame[-1].outcome & JEM_UNNAMED)
 			name_frames(self);
-		frame->node = jem_tree_call(self, site->function, frame[-1].node);
+		frame->node = jem_tree_call(self, site->function, node_above(frame - 1));
 	}
 	frame->ticks = jem_ticks();
 	frame->outcome = (site ? 0 : JEM_UNKNOWN | JEM_UNNAMED) | judge(self, call, frame->ticks);
+	/* What has no record is known by nothing else. */
+	if (!site && (frame->outcome & (JEM_LIMITED | JEM_DROPPED)) &&
+	    !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF))
+		frame->node = jem_tree_call_unnamed(self, call.pc);
 	frame->sp = call.sp;
 	frame->function = call.function;
 	frame->children = 0;
@@ -211,6 +230,17 @@ INLINE void count_return(struct jem_thread *self, struct jem_frame *frame, uint6
 				total > frame->children ? total - frame->children : 0);
 }
 
+/* Its enter's record says nothing of a call in the profile before the exit's does, which found no room. */
+static JEM_SELDOM void count_lost_exit(struct jem_thread *self, struct jem_frame *frame,
+				       uint64_t ticks)
+{
+	if (!(frame->outcome & JEM_UNNAMED) || jem_state.plan_state & JEM_PLAN_PROFILE_OFF)
+		return;
+	frame->node = jem_tree_call_unnamed(self, frame->site);
+	frame[-1].children -= ticks - frame->ticks;
+	count_return(self, frame, ticks);
+}
+
 static JEM_SELDOM void leave(struct jem_thread *self, struct call call, uint64_t ticks,
 			     bool is_tail)
 {
@@ -237,8 +267,11 @@ static JEM_SELDOM void leave(struct jem_thread *self, struct call call, uint64_t
 	is_written = call.site ? write_known(self, call, ticks, JEM_RECORD_EXIT,
 					     flags | take_flags(self))
 			       : write_unknown(self, call, ticks, JEM_RECORD_UNKNOWN_EXIT, flags);
-	if (unlikely(!is_written))
+	if (unlikely(!is_written)) {
 		jem_record_dropped(self);
+		if (frame)
+			count_lost_exit(self, frame, ticks);
+	}
 }
 
 static JEM_COLD void enter_long(struct call call)

@@ -4,6 +4,7 @@
 #include "tracer/preload/life.h"
 #include "tracer/preload/record.h"
 #include "tracer/preload/sys.h"
+#include "tracer/preload/tree.h"
 
 #include <signal.h>
 
@@ -24,8 +25,14 @@ static void unwind(struct jem_thread *self, struct jem_frame *frame)
 {
 	uint64_t count = 0;
 
-	for (struct jem_frame *f = jem_shadow_top(self); f > frame; f--)
+	for (struct jem_frame *f = jem_shadow_top(self); f > frame; f--) {
 		count += !(f->outcome & JEM_UNKNOWN);
+		/* The record of its enter alone puts it into no profile. */
+		if ((f->outcome & JEM_UNNAMED) && !f->node &&
+		    !(f->outcome & (JEM_LIMITED | JEM_DROPPED)) &&
+		    !(jem_state.plan_state & JEM_PLAN_PROFILE_OFF))
+			(void)jem_tree_call_unnamed(self, f->site);
+	}
 	jem_store(&self->slot->unwound, jem_load(&self->slot->unwound) + count);
 	if (self->base && frame <= self->base)
 		jem_shadow_go_back(self);

@@ -64,3 +64,23 @@ JEM_SELDOM void jem_tree_call_elsewhere(struct jem_thread *self, uint32_t functi
 {
 	(void)jem_tree_call(self, function, JEM_EDGE_ELSEWHERE);
 }
+
+JEM_SELDOM uint32_t jem_tree_call_unnamed(struct jem_thread *self, uint64_t site)
+{
+	uint32_t function = JEM_EDGE_UNNAMED | (uint32_t)site;
+	uint64_t key = jem_tree_key(function, JEM_EDGE_ELSEWHERE);
+	const struct jem_child *child = &self->children[jem_tree_hash(key)];
+	uint32_t node =
+		child->key == key ? child->node : jem_tree_find(self, function, JEM_EDGE_ELSEWHERE);
+	struct jem_ring_edge *edge = node ? &self->edges[node - 1] : NULL;
+
+	if (edge && !jem_load(&edge->recorded))
+		jem_store(&edge->recorded, site);
+	/* Another site with the same low bits is not told apart: it is counted as having none. */
+	if (!edge || jem_load(&edge->recorded) != site) {
+		jem_count(&self->slot->edges_lost);
+		return 0;
+	}
+	jem_count(&edge->calls);
+	return node;
+}

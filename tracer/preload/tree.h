@@ -27,6 +27,9 @@ JEM_SELDOM uint32_t jem_tree_find(struct jem_thread *self, uint32_t function, ui
 /* Counts a call whose path is not known. */
 JEM_SELDOM void jem_tree_call_elsewhere(struct jem_thread *self, uint32_t function);
 
+/* Counts a call of a site that is not in the plan: the daemon will know whose it is. Its node or 0. */
+JEM_SELDOM uint32_t jem_tree_call_unnamed(struct jem_thread *self, uint64_t site);
+
 /*
  * Counts a call of `function` from `parent` (a node: index + 1, 0: the root); returns its node or 0. Callees
  * take turns: what was called last tells little, so that all pairs are remembered, in a small table.

@@ -202,7 +202,7 @@ static uint32_t place_of(struct jem_profile *profile, struct jem_profile_seen *s
 			break;
 		}
 		path[depth] = index;
-		functions[depth] = tree->function(tree->arg, edge.function);
+		functions[depth] = tree->function(tree->arg, &edge);
 		if (!functions[depth++])
 			return 0;
 		if (edge.parent == JEM_EDGE_ROOT || edge.parent == JEM_EDGE_ELSEWHERE ||
@@ -296,7 +296,8 @@ static void add_edge(struct jem_profile *profile, struct jem_profile_seen *seen,
 		counts->max_ns = to_ns(edge->max, tree->rate);
 	sum(&counts->calls, grown(edge->calls, &last->calls));
 	sum(&counts->returns, grown(edge->returns, &last->returns));
-	sum(&counts->recorded, grown(edge->recorded, &last->recorded));
+	if (!(edge->function & JEM_EDGE_UNNAMED))
+		sum(&counts->recorded, grown(edge->recorded, &last->recorded));
 	sum(&counts->total_ns, to_ns(grown(edge->total, &last->total), tree->rate));
 	sum(&counts->self_ns, to_ns(grown(edge->self, &last->self), tree->rate));
 	move(profile, node);

@@ -56,8 +56,8 @@ struct jem_profile_tree {
 	double rate;    /* nanoseconds of a tick */
 	/* A copy of a node; false: there is none. */
 	bool (*read)(void *arg, uint32_t index, struct jem_ring_edge *ret);
-	/* The place of its function in the profile, plus 1; 0: not known (yet). */
-	uint32_t (*function)(void *arg, uint32_t id);
+	/* The place of a node's function in the profile, plus 1; 0: not known (yet). */
+	uint32_t (*function)(void *arg, const struct jem_ring_edge *edge);
 	void *arg;
 };
 

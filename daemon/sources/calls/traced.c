@@ -333,13 +333,21 @@ uint32_t jem_traced_profile_place(const struct jem_traced *traced, const struct 
 	return *place;
 }
 
-static uint32_t profile_function(void *arg, uint32_t id)
+static uint32_t profile_function(void *arg, const struct jem_ring_edge *edge)
 {
 	const struct tree_of *of = arg;
 	struct jem_plan_found found;
 
-	if (!jem_plan_file_find_function(of->traced->plan, id, &found) || !found.function)
+	if (edge->function & JEM_EDGE_UNNAMED) {
+		/* counted in ignorance; perhaps of a function that nobody asks for */
+		if (!jem_plan_file_find_address(of->traced->plan, edge->recorded, &found) ||
+		    !found.site || !found.function ||
+		    !select_function((void *)of->traced, found.image, found.function))
+			return 0;
+	} else if (!jem_plan_file_find_function(of->traced->plan, edge->function, &found) ||
+		   !found.function) {
 		return 0;
+	}
 	return jem_traced_profile_place(of->traced, found.image, found.function);
 }
 
