@@ -36,7 +36,7 @@ EXTRA_PROGRAMS += %D%/payload
 CLEANFILES += %D%/payload
 %C%_payload_SOURCES = %D%/payload.c
 %C%_payload_LDADD = -lpthread
-EXTRA_DIST += %D%/metrics.py
+EXTRA_DIST += %D%/metrics.py %D%/symbols.py
 .PHONY: bench-metrics
 bench-metrics: $(BENCH_METRICS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/metrics.py
