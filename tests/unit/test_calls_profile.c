@@ -329,7 +329,7 @@ CASE(writes_rows_that_readers_understand)
 		.mono_ns = 4000, .pid = 7, .tid = 9, .depth = 3, .is_exit = true, .address = 0xabc
 	};
 	jem_rows_add(table->rows, &row);
-	jem_cbor_u64(jem_rows_item(table->rows, JEM_ROW_DURATION), 77);
+	jem_rows_set_duration(table->rows, 77);
 	row.image = &table->image;
 	row.function = 3;
 	jem_rows_add(table->rows, &row);
