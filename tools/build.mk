@@ -49,6 +49,7 @@ jem_tool_SOURCES = \
 	%D%/recorded.c %D%/recorded.h \
 	%D%/recorder.c %D%/recorder.h \
 	%D%/report.c \
+	%D%/scratch.c %D%/scratch.h \
 	%D%/selection.c %D%/selection.h \
 	%D%/spool.c \
 	%D%/status.c \

@@ -6,12 +6,16 @@
 #include "common/log.h"
 #include "receiver/batches.h"
 #include "receiver/calls/call_lines.h"
+#include "tools/calls_file.h"
+#include "tools/scratch.h"
 #include "tools/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 enum view {
@@ -115,6 +119,20 @@ static int close_out(FILE *out)
 	return is_bad ? -errno : 0;
 }
 
+/* What is not here because of the bound on the folder, a temporary one included. */
+static void tell_evicted(const struct jem_recorded *recorded)
+{
+	uint64_t evicted = 0;
+
+	for (size_t i = 0; i < recorded->streams.count; i++)
+		if (recorded->streams.at[i]->kind == JEM_KIND_call)
+			evicted += recorded->streams.at[i]->records_evicted;
+	if (evicted)
+		log_warning("%" PRIu64 " older records of calls were left out: report.max_bytes, "
+			    "or a twentieth of the free space, had no room for them",
+			    evicted);
+}
+
 static int show(struct jem_calls *calls, const struct calls_options *options)
 {
 	int status;
@@ -125,6 +143,7 @@ static int show(struct jem_calls *calls, const struct calls_options *options)
 		log_error("%s: %s", options->file, strerror(errno));
 		return EX_CANTCREAT;
 	}
+	tell_evicted(&calls->recorded);
 	status = views[options->view](calls);
 	closed = close_out(calls->out);
 	if (status == 0)
@@ -136,6 +155,60 @@ static int show(struct jem_calls *calls, const struct calls_options *options)
 		return EX_IOERR;
 	}
 	return options->function && !calls->found ? 1 : EX_OK;
+}
+
+static int show_folder(struct jem_calls *calls, const char *path,
+		       const struct calls_options *options)
+{
+	struct jem_err err;
+	int status;
+
+	if (jem_recorded_open(&calls->recorded, path, &err) < 0) {
+		log_error("%s", err.text);
+		return EX_NOINPUT;
+	}
+	status = show(calls, options);
+	jem_recorded_close(&calls->recorded);
+	return status;
+}
+
+/* A file that a traced program wrote itself: the folder that jem expand makes of it, for now. */
+static int show_file(struct jem_calls *calls, const struct jem_tool_args *args)
+{
+	auto_free char *folder = NULL;
+	struct jem_scratch scratch;
+	struct jem_calls_file_options options = { .config = args->config, .path = args->words[0] };
+	struct jem_calls_file_result result;
+	struct jem_err err = { "" };
+	int status = jem_config_set(args->config, JEM_RANK_COMMAND_LINE, "jem calls", "receiver",
+				    "files", "data", &err);
+
+	if (status == 0)
+		status = jem_scratch_open(&scratch, &err);
+	if (status < 0) {
+		log_error("%s", err.text);
+		return EX_CANTCREAT;
+	}
+	if (asprintf(&folder, "%s/job", scratch.path) < 0)
+		folder = NULL;
+	options.out = folder;
+	status = folder ? jem_calls_file_record(&options, &result, &err) : -ENOMEM;
+	if (status < 0) {
+		log_error("%s", err.text);
+		status = jem_calls_file_exit_status(status);
+	} else {
+		jem_calls_file_tell_losses(&result, stderr);
+		status = show_folder(calls, folder, args->options);
+	}
+	jem_scratch_close(&scratch);
+	return status;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int run(const struct jem_tool_args *args)
@@ -150,13 +223,8 @@ static int run(const struct jem_tool_args *args)
 		log_error("%s", err.text);
 		return EX_USAGE;
 	}
-	if (jem_recorded_open(&calls.recorded, args->words[0], &err) < 0) {
-		log_error("%s", err.text);
-		jem_selection_deinit(&calls.selection);
-		return EX_NOINPUT;
-	}
-	status = show(&calls, options);
-	jem_recorded_close(&calls.recorded);
+	status = is_file(args->words[0]) ? show_file(&calls, args)
+					 : show_folder(&calls, args->words[0], options);
 	jem_selection_deinit(&calls.selection);
 	return status;
 }
@@ -213,10 +281,13 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 
 const struct jem_tool jem_tool_calls = {
 	.name = "calls",
-	.usage = "Usage: jem calls DIR [--profile | --tree | --chrome FILE | --folded FILE]\n"
-		 "                 [--function RE] [--since T]\n\n"
-		 "Prints the recorded calls of a job as a tree with their values. Times are "
-		 "UTC.\n\n",
+	.usage =
+		"Usage: jem calls PATH [--profile | --tree | --chrome FILE | --folded FILE]\n"
+		"                 [--function RE] [--since T]\n\n"
+		"Prints the recorded calls of a job as a tree with their values. PATH is the job's "
+		"folder, or a\n"
+		"file that a traced program wrote without a daemon (JEM_CALLS_FILE). Times are "
+		"UTC.\n\n",
 	.flags = flags,
 	.options_size = sizeof(struct calls_options),
 	.on_flag = on_flag,

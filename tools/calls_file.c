@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 enum {
 	PLAN_BYTES = 64 << 20, /* sparse, as the process has it */
@@ -340,4 +341,35 @@ int jem_calls_file_record(const struct jem_calls_file_options *options,
 	if (status == 0)
 		*ret = result;
 	return status;
+}
+
+void jem_calls_file_tell_losses(const struct jem_calls_file_result *result, FILE *out)
+{
+	if (result->dropped)
+		fprintf(out,
+			"%" PRIu64 " more found their buffers full; JEM_CALLS_RING_BYTES and "
+			"JEM_CALLS_MEMORY make them larger\n",
+			result->dropped);
+	if (result->limited)
+		fprintf(out,
+			"%" PRIu64 " more were over JEM_CALLS_PROCESS_LIMIT; 0 takes it away\n",
+			result->limited);
+	if (result->lost)
+		fprintf(out, "%" PRIu64 " more are lost: damaged, or of threads without a buffer\n",
+			result->lost);
+}
+
+int jem_calls_file_exit_status(int status)
+{
+	switch (status) {
+	case -EINVAL:
+		return EX_USAGE;
+	case -EBADMSG:
+		return EX_DATAERR;
+	case -EEXIST:
+	case -EIO:
+		return EX_CANTCREAT;
+	default:
+		return EX_NOINPUT;
+	}
 }

@@ -18,6 +18,8 @@
 
 #include "common/config.h"
 
+#include <stdio.h>
+
 #define JEM_CALLS_FILE_MAX (2ull << 30)
 
 struct jem_calls_file_options {
@@ -40,5 +42,11 @@ struct jem_calls_file_result {
 /* 0; negative errno with the reason: not such a file, no folder; what is unwritten then is gone again. */
 int jem_calls_file_record(const struct jem_calls_file_options *options,
 			  struct jem_calls_file_result *ret, struct jem_err *err);
+
+/* A line for each cause of a loss; nothing where there was none. */
+void jem_calls_file_tell_losses(const struct jem_calls_file_result *result, FILE *out);
+
+/* The exit status of a tool that could not make a folder, by the errno of why. */
+int jem_calls_file_exit_status(int status);
 
 #endif

@@ -18,21 +18,6 @@ struct expand_options {
 	size_t pattern_count;
 };
 
-static int exit_status(int status)
-{
-	switch (status) {
-	case -EINVAL:
-		return EX_USAGE;
-	case -EBADMSG:
-		return EX_DATAERR;
-	case -EEXIST:
-	case -EIO:
-		return EX_CANTCREAT;
-	default:
-		return EX_NOINPUT;
-	}
-}
-
 static int run(const struct jem_tool_args *args)
 {
 	const struct expand_options *own = args->options;
@@ -50,19 +35,10 @@ static int run(const struct jem_tool_args *args)
 
 	if (status < 0) {
 		log_error("%s", err.text);
-		return exit_status(status);
+		return jem_calls_file_exit_status(status);
 	}
 	printf("%s: %" PRIu64 " records of calls\n", options.out, result.rows);
-	if (result.dropped)
-		printf("%" PRIu64 " more found their buffers full; JEM_CALLS_RING_BYTES and "
-		       "JEM_CALLS_MEMORY make them larger\n",
-		       result.dropped);
-	if (result.limited)
-		printf("%" PRIu64 " more were over JEM_CALLS_PROCESS_LIMIT; 0 takes it away\n",
-		       result.limited);
-	if (result.lost)
-		printf("%" PRIu64 " more are lost: damaged, or of threads without a buffer\n",
-		       result.lost);
+	jem_calls_file_tell_losses(&result, stdout);
 	return EX_OK;
 }
 

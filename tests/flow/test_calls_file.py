@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 
-from jemtest import (BUILD, TOP, case, check, check_equal, check_in, jem, main, skip, spawn)
+from jemtest import (BUILD, TOP, case, check, check_equal, check_in, jem, main, program, skip,
+                     spawn, wait_until)
 
 LIBRARY = next((path for path in (os.path.join(BUILD, place, "libjemtrace.so")
                                   for place in ("", "tracer/preload")) if os.path.exists(path)), None)
@@ -118,15 +119,16 @@ def does_what_the_page_says(folder):
     with open(os.path.join(TOP, "doc", "calls.md"), encoding="utf-8") as page:
         block = page.read().split("Without any daemon")[1]
     commands = [line[4:] for line in block.splitlines() if line.startswith("    ")]
-    check_equal(len(commands), 2, "commands on the page")
+    check_equal(len(commands), 3, "commands on the page")
     check_in("./program", commands[0])
     run = commands[0].replace("/usr/lib/jem/libjemtrace.so", LIBRARY)
     done = subprocess.run(["sh", "-c", run], cwd=folder, check=False, capture_output=True, timeout=60)
     check_equal((done.returncode, done.stdout), (3, b"55\n"), f"end of {run} ({job})")
     number = files(folder)[0].rsplit("-", 1)[1].split(".")[0]
-    words = commands[1].replace("1234", number).split()
-    check_equal(words[0], "jem")
-    check_equal(jem(*words[1:], cwd=folder).returncode, 0)
+    for command in commands[1:]:
+        words = command.replace("1234", number).split()
+        check_equal(words[0], "jem")
+        check_equal(jem(*words[1:], cwd=folder).returncode, 0, command)
     check_equal(len(records(folder, f"calls-{number}", "call")), 24)
 
 
@@ -218,10 +220,64 @@ def refuses_what_is_no_such_file(folder):
 def tells_readers_of_folders_what_to_do_with_a_file(folder):
     with open(os.path.join(folder, "calls.ring"), "wb"):
         pass
-    for words in (("calls",), ("log",), ("report",)):
+    for words in (("log",), ("report",)):
         done = jem(*words, "calls.ring", cwd=folder)
         check(done.returncode != 0, f"jem {words[0]} takes a file")
         check_in("jem expand FILE DIR", done.stderr.decode(), words[0])
+
+
+@case
+def shows_a_file_as_it_shows_a_folder(folder):
+    job = build(folder, "job", WALK)
+    traced(folder, job)
+    ring = files(folder)[0]
+    check_equal(expand(folder, ring, "out").returncode, 0)
+    places = os.path.join(folder, "places")
+    os.mkdir(places)
+    environment = {**os.environ, "TMPDIR": places}
+    for view in ((), ("--tree",), ("--profile",), ("--folded", "-"), ("--chrome", "-"),
+                 ("--function", "^leaf$")):
+        of_folder = jem("calls", "out", *view, cwd=folder)
+        of_file = jem("calls", ring, *view, cwd=folder, env=environment)
+        check_equal((of_file.returncode, of_file.stdout, of_file.stderr),
+                    (0, of_folder.stdout, b""), f"what {view} shows")
+        check_in(b"leaf", of_file.stdout)
+        check_equal(os.listdir(places), [], "what is left of the temporary folder")
+    for path, status in ((job, 65), ("missing", 66)):
+        bad = jem("calls", path, cwd=folder, env=environment)
+        check_equal((bad.returncode, len(bad.stderr.splitlines())), (status, 1), path)
+        check_equal(os.listdir(places), [], "what is left of the temporary folder")
+    check_equal(jem("calls", ring, "--function", "^nobody$", cwd=folder).returncode, 1)
+    nowhere = jem("calls", ring, cwd=folder, env={**environment, "TMPDIR": folder + "/none"})
+    check_equal(nowhere.returncode, 73, "end without a place for a temporary folder")
+
+
+@case
+def tells_what_a_file_has_not(folder):
+    job = build(folder, "job", MANY)
+    traced(folder, job, "100000", JEM_CALLS_RING_BYTES="64KiB", JEM_CALLS_PROCESS_LIMIT="0")
+    said = jem("calls", files(folder)[0], "--profile", cwd=folder)
+    check_in(b"buffers full", said.stderr)
+
+
+@case
+def leaves_no_temporary_folder_when_it_is_killed(folder):
+    job = build(folder, "job", MANY)
+    traced(folder, job, "5000")
+    places = os.path.join(folder, "places")
+    os.mkdir(places)
+    for sig in (signal.SIGKILL, signal.SIGTERM, signal.SIGPIPE):
+        child = spawn([program("jem"), "calls", files(folder)[0]], cwd=folder,
+                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                      env={**os.environ, "TMPDIR": places})
+        child.stdout.read(1)  # more than a pipe holds is still to come
+        check_equal(len(os.listdir(places)), 1, "temporary folders")
+        if sig == signal.SIGPIPE:
+            child.stdout.close()
+        else:
+            child.send_signal(sig)
+        check_equal(child.wait(20), -sig, "end")
+        wait_until(lambda: not os.listdir(places), what="the folder to be removed")
 
 
 @case
