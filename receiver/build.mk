@@ -34,6 +34,7 @@ libreport_a_SOURCES = \
 	%D%/graph/timeline.c %D%/graph/timeline.h \
 	%D%/model.c %D%/model.h %D%/model_internal.h \
 	%D%/model_metric.c \
+	%D%/model_calls.c \
 	%D%/model_status.c \
 	%D%/page/call_files.c \
 	%D%/page/file.c %D%/page/file.h \

@@ -59,7 +59,8 @@ int jem_model_replay(struct jem_job_model *model, const struct jem_streams *stre
 		jem_model_feed(model, stream ? stream->node : "", record.kind,
 			       record.at.t_us * 1000, &doc, 0);
 		if (record.kind == JEM_KIND_profile)
-			jem_job_profile_add(&model->profile, record.at.epoch, &doc, 0);
+			jem_model_feed_profile(model, record.at.epoch, record.at.t_us * 1000, &doc,
+					       0);
 	}
 	jem_json_doc_deinit(&doc);
 	return status < 0 ? status : replay_calls(model, data, keep_bytes / CALLS_PART);

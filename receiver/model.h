@@ -32,6 +32,7 @@ enum {
 	JEM_MODEL_FIELDS = 256,    /* of the environment */
 	JEM_MODEL_NOTES = 64,      /* what is observed and what is not */
 	JEM_MODEL_STREAMS = 256,
+	JEM_MODEL_MOVED = 32,      /* profiles, the last ones */
 	JEM_MODEL_TEXT_MAX = 2048, /* bytes of any text that is kept; the rest is cut with ... */
 };
 
@@ -166,6 +167,22 @@ struct jem_model_stream {
 	bool is_final;                     /* its last batch came */
 };
 
+/* How many calls the profiles up to that time told of, the first one of each function left out. */
+struct jem_model_moved {
+	uint64_t t_ns;
+	uint64_t calls;
+};
+
+/* What there is to say in a line. */
+struct jem_model_calls {
+	uint64_t functions;
+	uint64_t calls;      /* that the profile has */
+	double per_s;        /* now; -1: not known, or nothing runs */
+	const char *hottest; /* by time of its own, of the model; NULL: none has any */
+	double hottest_part; /* of the time of all */
+	uint64_t dropped[JEM_CAUSE_COUNT]; /* records of kind call */
+};
+
 struct jem_job_model {
 	struct jem_identity identity; /* of the batches; set by jem_model_set_identity */
 
@@ -218,9 +235,11 @@ struct jem_job_model {
 	struct jem_model_stream *streams; /* owned */
 	size_t stream_count;
 
-	/* Of kinds profile and call, fed by jem_job_profile_add and jem_recent_add; bounds are their own. */
+	/* Of kinds profile and call, fed by jem_model_feed_profile and jem_recent_add; bounds are their own. */
 	struct jem_job_profile profile;
 	struct jem_recent recent;
+	struct jem_model_moved moved[JEM_MODEL_MOVED]; /* a ring */
+	uint64_t moved_count;                          /* all that ever came */
 
 	struct jem_buf scratch; /* for texts on their way */
 	uint64_t records;       /* fed, of every kind */
@@ -244,6 +263,18 @@ void jem_model_set_identity(struct jem_job_model *model, const struct jem_identi
  */
 int jem_model_feed(struct jem_job_model *model, const char *node, enum jem_kind kind, uint64_t t_ns,
 		   const struct jem_json_doc *doc, uint32_t record);
+
+/* Takes what else a record of kind profile tells, after jem_model_feed: as jem_job_profile_add. */
+int jem_model_feed_profile(struct jem_job_model *model, const char *epoch, uint64_t t_ns,
+			   const struct jem_json_doc *doc, uint32_t record);
+
+/* Takes the head of a batch into the account of its stream, where no receiver keeps one. */
+int jem_model_note_head(struct jem_job_model *model, const struct jem_head *head);
+
+/* Whether calls were recorded, and what there is to say of them: 0 or -ENOMEM. */
+bool jem_model_has_calls(const struct jem_job_model *model);
+int jem_model_get_calls(const struct jem_job_model *model, uint64_t now_ns,
+			struct jem_model_calls *ret);
 
 /* Adds or replaces the account of a stream (node, epoch, kind). */
 int jem_model_set_stream(struct jem_job_model *model, const struct jem_model_stream *stream);

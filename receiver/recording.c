@@ -217,7 +217,7 @@ void jem_recording_derive(struct jem_recording *recording, const struct jem_stre
 	if (recording->model)
 		jem_model_feed(recording->model, node, kind, t_us * 1000, doc, record);
 	if (recording->model && kind == JEM_KIND_profile)
-		jem_job_profile_add(&recording->model->profile, stream->epoch, doc, record);
+		jem_model_feed_profile(recording->model, stream->epoch, t_us * 1000, doc, record);
 }
 
 void jem_recording_derive_calls(struct jem_recording *recording, const struct jem_head *head,

@@ -144,10 +144,13 @@ static void on_message(void *arg, const struct jem_message *message, jem_deliver
 
 	jem_client_settle(live->client, delivery, JEM_OUTCOME_ACCEPTED);
 	/* What nobody asked for is not even unpacked. */
-	if (!live->options.has_columns && body->len && body->data[0] != '{')
+	if (!live->options.has_columns && !live->options.events.on_head && body->len &&
+	    body->data[0] != '{')
 		return;
 	if (jem_decode(&live->decoder, message, &batch, NULL) < 0)
 		return;
+	if (live->options.events.on_head)
+		live->options.events.on_head(live->options.arg, &batch.head);
 	if (batch.doc)
 		take_records(live, &batch);
 	else if (live->options.has_columns)

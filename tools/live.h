@@ -33,6 +33,8 @@ struct jem_live_record {
 
 struct jem_live_events {
 	void (*on_record)(void *arg, const struct jem_live_record *record);
+	/* May be NULL: of each batch before its records, those of columns too; nothing was checked for gaps. */
+	void (*on_head)(void *arg, const struct jem_head *head);
 	/* May be NULL; as that of the client. */
 	void (*on_state)(void *arg, enum jem_client_state state, const char *text);
 };

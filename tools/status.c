@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jem status: a job's state in five lines, from its folder or from a broker. */
+/* jem status: a job's state in five or six lines, from its folder or from a broker. */
 #include "common/clock.h"
 #include "common/log.h"
 #include "tools/live.h"
@@ -13,7 +13,8 @@
 #include <sysexits.h>
 
 enum {
-	WAIT_MS = 3000, /* for two samples of the default interval */
+	WAIT_MS = 3000, /* for three samples of the default interval */
+	SAMPLES = 2,    /* in between comes a profile, if there is one */
 };
 
 struct status_options {
@@ -60,7 +61,7 @@ struct asker {
 	struct jem_job_model *model;
 	char job[JEM_NAME_MAX + 1]; /* the first one heard of */
 	bool has_status;
-	bool has_sample;
+	unsigned samples;
 	bool is_ending;
 	char no_broker[256]; /* why there is no connection */
 };
@@ -86,25 +87,53 @@ static void on_timeout(uv_timer_t *timer)
 	finish(timer->data);
 }
 
-static void on_record(void *arg, const struct jem_live_record *record)
+static bool has_all(const struct asker *asker)
 {
-	struct asker *asker = arg;
-	const struct jem_identity *source = &record->head->source;
-	uint32_t scope = jem_json_member(record->doc, record->token, "scope");
+	const struct jem_job_model *model = asker->model;
 
+	if (!asker->has_status)
+		return false;
+	if (model->state == JEM_JOB_ENDED)
+		return true;
+	return asker->samples >= SAMPLES && (!jem_model_has_calls(model) || model->moved_count > 1);
+}
+
+/* Of all that came: what is not the job's that we tell of is left out. */
+static bool is_ours(struct asker *asker, const struct jem_identity *source)
+{
 	if (asker->is_ending)
-		return;
+		return false;
 	if (!*asker->job) {
 		strcpy(asker->job, source->names.job);
 		jem_model_set_identity(asker->model, source);
-	} else if (strcmp(asker->job, source->names.job)) {
-		return;
 	}
-	jem_model_feed(asker->model, source->names.node, record->head->kind, record->t_us * 1000,
+	return !strcmp(asker->job, source->names.job);
+}
+
+static void on_head(void *arg, const struct jem_head *head)
+{
+	struct asker *asker = arg;
+
+	if (is_ours(asker, &head->source))
+		jem_model_note_head(asker->model, head);
+}
+
+static void on_record(void *arg, const struct jem_live_record *record)
+{
+	struct asker *asker = arg;
+	const struct jem_head *head = record->head;
+	uint32_t scope = jem_json_member(record->doc, record->token, "scope");
+
+	if (!is_ours(asker, &head->source))
+		return;
+	jem_model_feed(asker->model, head->source.names.node, head->kind, record->t_us * 1000,
 		       record->doc, record->token);
-	asker->has_status |= record->head->kind == JEM_KIND_status;
-	asker->has_sample |= scope && jem_json_equals(record->doc, scope, "job");
-	if (asker->has_status && (asker->has_sample || asker->model->state == JEM_JOB_ENDED))
+	if (head->kind == JEM_KIND_profile)
+		jem_model_feed_profile(asker->model, head->epoch, record->t_us * 1000, record->doc,
+				       record->token);
+	asker->has_status |= head->kind == JEM_KIND_status;
+	asker->samples += scope && jem_json_equals(record->doc, scope, "job");
+	if (has_all(asker))
 		finish(asker);
 }
 
@@ -126,7 +155,7 @@ static int tell_broker(const struct jem_tool_args *args, const char *job)
 		.loop = &asker.loop,
 		.config = args->config,
 		.pattern = pattern,
-		.events = { .on_record = on_record, .on_state = on_state },
+		.events = { .on_record = on_record, .on_head = on_head, .on_state = on_state },
 		.arg = &asker,
 	};
 	struct jem_err err;
@@ -202,10 +231,11 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 
 const struct jem_tool jem_tool_status = {
 	.name = "status",
-	.usage = "Usage: jem status DIR\n"
-		 "       jem status --broker URL --job JOB\n\n"
-		 "Tells a job's state in five lines: from its folder, running or ended, or from a "
-		 "broker.\n\n",
+	.usage =
+		"Usage: jem status DIR\n"
+		"       jem status --broker URL --job JOB\n\n"
+		"Tells a job's state in five lines, with a sixth where calls are traced: from its\n"
+		"folder, running or ended, or from a broker.\n\n",
 	.programs = JEM_FOR_CLIENT,
 	.flags = flags,
 	.options_size = sizeof(struct status_options),

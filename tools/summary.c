@@ -176,6 +176,35 @@ void jem_summary_files(const struct jem_job_model *model, struct jem_buf *buf)
 		  jem_model_total(model, JEM_SCOPE_NODE, "work_free_bytes"), " free");
 }
 
+static void put_count(struct jem_buf *buf, const char *before, uint64_t count, const char *after)
+{
+	put_value(buf, before, JEM_UNIT_count, (double)count, after);
+}
+
+void jem_summary_calls(const struct jem_job_model *model, uint64_t now_ns, struct jem_buf *buf)
+{
+	const char *before = "; no record of: ";
+	struct jem_model_calls calls;
+
+	if (jem_model_get_calls(model, now_ns, &calls) < 0)
+		return;
+	if (calls.per_s >= 0)
+		put_count(buf, "", (uint64_t)(calls.per_s + 0.5), "/s, ");
+	put_count(buf, "", calls.calls, " in all");
+	put_count(buf, " of ", calls.functions, calls.functions == 1 ? " function" : " functions");
+	if (calls.hottest) {
+		jem_buf_add_str(buf, ", most time in ");
+		put_text(buf, calls.hottest);
+		jem_buf_printf(buf, " (%.0f %%)", 100 * calls.hottest_part);
+	}
+	for (int cause = 0; cause < JEM_CAUSE_COUNT; cause++)
+		if (calls.dropped[cause]) {
+			put_count(buf, before, calls.dropped[cause], " ");
+			jem_buf_add_str(buf, jem_causes[cause]);
+			before = ", ";
+		}
+}
+
 static const char *severity_name(enum jem_severity severity)
 {
 	static const char *const names[] = { "info", "warning", "critical" };
@@ -235,6 +264,10 @@ void jem_summary_all(const struct jem_job_model *model, uint64_t now_ns, struct 
 	jem_summary_memory(model, buf);
 	jem_buf_add_str(buf, "\nfiles   ");
 	jem_summary_files(model, buf);
+	if (jem_model_has_calls(model)) {
+		jem_buf_add_str(buf, "\ncalls   ");
+		jem_summary_calls(model, now_ns, buf);
+	}
 	jem_buf_add_str(buf, "\nlast    ");
 	jem_summary_last(model, buf);
 	jem_buf_add_char(buf, '\n');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* summary: a job's state in five lines, from its model. */
+/* summary: a job's state in five lines, one more where its calls are recorded, from its model. */
 #ifndef JEM_TOOLS_SUMMARY_H
 #define JEM_TOOLS_SUMMARY_H
 
@@ -11,10 +11,12 @@ void jem_summary_job(const struct jem_job_model *model, uint64_t now_ns, struct 
 void jem_summary_cpu(const struct jem_job_model *model, struct jem_buf *buf);
 void jem_summary_memory(const struct jem_job_model *model, struct jem_buf *buf);
 void jem_summary_files(const struct jem_job_model *model, struct jem_buf *buf);
+/* Functions, calls a second, where the time goes, what has no record. */
+void jem_summary_calls(const struct jem_job_model *model, uint64_t now_ns, struct jem_buf *buf);
 /* The worst that happened: alert, error line, else the last line. */
 void jem_summary_last(const struct jem_job_model *model, struct jem_buf *buf);
 
-/* The five, each begun with its name and ended with a newline. */
+/* All of them, each begun with its name and ended with a newline. */
 void jem_summary_all(const struct jem_job_model *model, uint64_t now_ns, struct jem_buf *buf);
 
 /* Alerts, what cannot be observed, and the streams: the longer text of a report. */

@@ -7,6 +7,7 @@
  */
 #include "common/clock.h"
 #include "common/log.h"
+#include "receiver/draw.h"
 #include "receiver/replay.h"
 #include "tools/live.h"
 #include "tools/recorded.h"
@@ -161,6 +162,9 @@ static void feed(struct watch *watch, const struct jem_live_record *record)
 	if (model)
 		jem_model_feed(model, head->source.names.node, head->kind, record->t_us * 1000,
 			       record->doc, record->token);
+	if (model && head->kind == JEM_KIND_profile)
+		jem_model_feed_profile(model, head->epoch, record->t_us * 1000, record->doc,
+				       record->token);
 	watch->is_dirty = true;
 }
 
@@ -181,6 +185,16 @@ static void on_record(void *arg, const struct jem_live_record *record)
 	if (watch->is_ending || (seen && jem_stream_has_seen(seen, head->seq)))
 		return;
 	take(watch, record);
+}
+
+static void on_head(void *arg, const struct jem_head *head)
+{
+	struct watch *watch = arg;
+	struct jem_job_model *model = find_model(watch, &head->source);
+
+	if (model)
+		jem_model_note_head(model, head);
+	watch->is_dirty = true;
 }
 
 /* Records of the folder */
@@ -228,6 +242,8 @@ static int replay(struct watch *watch)
 	}
 	if (status < 0)
 		log_error("not all of the folder could be read: %s", strerror(-status));
+	if (watch->model_count)
+		jem_model_note_streams(watch->models[0], &watch->recorded.streams);
 	return status;
 }
 
@@ -365,7 +381,9 @@ static int open_live(struct watch *watch, const char *url, const char *pattern, 
 		.pattern = pattern,
 		.has_columns =
 			watch->mode == MODE_LINES && (watch->lines.kinds & ~JEM_KIND_MASK_HUMAN),
-		.events = { .on_record = on_record, .on_state = on_state },
+		.events = { .on_record = on_record,
+			    .on_head = watch->mode == MODE_SCREEN ? on_head : NULL,
+			    .on_state = on_state },
 		.arg = watch,
 	};
 	int status = jem_live_create(&options, &watch->live, err);

@@ -261,6 +261,22 @@ static void draw_facts(struct jem_terminal *terminal, const struct jem_job_model
 	jem_terminal_end_line(terminal);
 }
 
+static void draw_calls(struct jem_terminal *terminal, const struct jem_job_model *model,
+		       uint64_t now_ns)
+{
+	struct jem_buf buf;
+
+	if (!jem_model_has_calls(model))
+		return;
+	jem_buf_init(&buf, 0);
+	jem_summary_calls(model, now_ns, &buf);
+	jem_terminal_put(terminal, label_style, "calls");
+	jem_terminal_to(terminal, LABEL_WIDTH);
+	jem_terminal_put(terminal, "", jem_buf_cstr(&buf));
+	jem_terminal_end_line(terminal);
+	jem_buf_deinit(&buf);
+}
+
 static void draw_alerts(struct jem_terminal *terminal, const struct jem_job_model *model)
 {
 	const struct jem_model_alert *alert;
@@ -353,6 +369,7 @@ void jem_watch_draw_job(struct jem_terminal *terminal, const struct jem_job_mode
 			  JEM_SERIES_job_wchar);
 		draw_facts(terminal, model);
 	}
+	draw_calls(terminal, model, now_ns);
 	draw_alerts(terminal, model);
 	draw_lines(terminal, model);
 	draw_foot(terminal, foot, now_ns);

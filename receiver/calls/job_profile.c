@@ -161,8 +161,11 @@ static int add_function(struct jem_job_profile *profile,
 		profile->left_out++;
 		return 0;
 	}
+	/* Of the first one nobody knows since when: a screen may have been opened in the middle. */
 	if (!*slot)
 		*slot = ++profile->function_count;
+	else if (entry->times.calls > profile->functions[*slot - 1].times.calls)
+		profile->moved += entry->times.calls - profile->functions[*slot - 1].times.calls;
 	profile->functions[*slot - 1] = *entry;
 	return 0;
 }

@@ -68,6 +68,7 @@ struct jem_job_profile {
 	uint32_t node_cap;
 	struct jem_job_profile_index by_node;
 	uint64_t left_out; /* records of what is beyond the bounds */
+	uint64_t moved;    /* calls that records told beyond what those before them did */
 };
 
 void jem_job_profile_init(struct jem_job_profile *profile);

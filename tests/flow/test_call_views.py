@@ -5,9 +5,11 @@ import csv
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import threading
+import time
 
 from feeding import Collector, Feed, batch, call_batch, data, start_broker, topic
 from jemtest import case, check, check_equal, check_in, end, jem, main, program, spawn
@@ -157,6 +159,65 @@ def check_nesting(events):
             check(stack, f"an end without a begin: {event}")
             stack.pop()
     return {key: stack for key, (stack, _) in open_calls.items()}
+
+
+def profile_at(second, **calls):
+    """What a daemon tells of functions a second, in the batch of that number."""
+    rows = [profile(name, n * 1000, n * 2000, calls=n) for name, n in calls.items()]
+    return batch(rows, kind="profile", seq=second, first=len(rows) * second,
+                 t0_us=1700000000000000 + second * 1000000)
+
+
+@case
+def status_tells_a_line_of_calls(folder):
+    out = record_job(folder)
+    text = told("status", out).splitlines()
+    check_equal(len(text), 6, "lines")
+    check_equal(text[4], "calls   3 in all of 2 functions, most time in fit::Fit::run (89 %)", "the line")
+    other = os.path.join(folder, "other")
+    os.mkdir(other)
+    collector = Collector(other).start()
+    feed = Feed(collector.url)
+    for second in range(3):
+        feed.send(profile_at(second, walk=1, leaf=10 + 400 * second), topic("profile"))
+    feed.send(call_batch(CALLS, seq=0, first=0, dropped={"rate_limited": 12, "queue_full": 3}),
+              topic("call"))
+    feed.wait()
+    collector.finish()
+    check_equal(told("status", collector.out).splitlines()[4],
+                "calls   811 in all of 2 functions, most time in leaf (100 %); no record of: "
+                "3 queue_full, 12 rate_limited", "the line")
+    text = told("report", "--text", collector.out)
+    check_in("calls   811 in all", text, "the report")
+
+
+@case
+def status_tells_calls_that_a_broker_has(folder):
+    url = start_broker(folder)
+    feed = Feed(url)
+    asking = None
+    for second in range(1000):
+        now = time.time()
+        feed.send(batch([{"dt_ns": 0, "state": "running", "text": "it runs"}], kind="status",
+                        seq=second, first=second, t0_us=int(now * 1e6)), topic("status"))
+        rows = [profile("leaf", 1000, 1000, calls=1000 * (second + 1))]
+        feed.send(batch(rows, kind="profile", seq=second, first=second, t0_us=int(now * 1e6)),
+                  topic("profile"))
+        feed.send(batch([{"dt_ns": 0, "scope": "job", "values": {"cpu_cores": 1}}], kind="metric",
+                        seq=second, first=second, t0_us=int(now * 1e6)), topic("metric"))
+        feed.send(call_batch(CALLS, seq=second, first=6 * second, dropped={"queue_full": second + 7}),
+                  topic("call"))
+        feed.wait()
+        if not asking:
+            asking = spawn([program("jem"), "status", "--broker", url, "--job", "job"],
+                           stdout=subprocess.PIPE)
+        if asking.poll() is not None:
+            break
+    text = asking.stdout.read().decode().splitlines()
+    check_equal(len(text), 6, f"lines of {text}")
+    got = re.fullmatch(r"calls   ([\d.k ]+)/s, .* in all of 1 function, most time in leaf \(100 %\); "
+                       r"no record of: .* queue_full", text[4])
+    check(got, text[4])
 
 
 @case

@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """jem watch: lines in a pipe, JSON, and the screen in a terminal that tmux keeps."""
+import itertools
 import json
 import os
+import re
 import select
 import shutil
 import signal
 import subprocess
+import time
 
-from feeding import Collector, Feed, batch, lines, start_broker, topic
+from feeding import Collector, Feed, batch, call_batch, lines, start_broker, topic
 from jemtest import (case, check, check_equal, check_in, end, jem, main, program, skip, spawn,
                      wait_until)
 
@@ -173,6 +176,50 @@ def shows_a_tidy_screen_and_gives_the_terminal_back(folder):
     shown = screen.wait("ended with 0")
     check_equal([line for line in shown if line][:2], ["1", "ended with 0"],
                 "the terminal as it was, with its echo")
+
+
+def send_profile(feed, second, **calls):
+    """What a daemon tells of functions in a second of the job."""
+    rows = [{"dt_ns": 0, "lang": "c", "function": name, "file": "/a.c", "line": 1, "calls": n,
+             "returns": n, "total_ns": n * 10, "self_ns": n * 10, "min_ns": 1, "max_ns": 99}
+            for name, n in calls.items()]
+    feed.send(batch(rows, kind="profile", seq=second, first=second * len(rows),
+                    t0_us=int(time.time() * 1e6) + second * 1000), topic("profile"))
+
+
+@case
+def shows_a_line_of_calls(folder):
+    collector = Collector(folder).start()
+    os.makedirs(collector.out, exist_ok=True)
+    os.link(collector.path, os.path.join(collector.out, "broker.sock"))
+    feed = Feed(collector.url)
+    feed.send(batch([STATUS], kind="status", t0_us=int(time.time() * 1e6)), topic("status"))
+    send_profile(feed, 0, leaf=300, walk=100)
+    feed.wait()
+    # Both come into the model: what the folder has, and what comes live.
+    screen = Screen(folder, f"'{program('jem')}' watch '{collector.out}'", width=120)
+    shown = screen.wait("calls ")
+    check_in("calls    400 in all of 2 functions, most time in leaf (75 %)", "\n".join(shown))
+    row = {"dt_ns": 0, "pid": 1, "tid": 1, "event": "enter", "depth": 0, "function": "leaf"}
+    seconds = itertools.count(1)
+
+    def is_live():  # what comes between the folder's end and the subscription is in the next profile
+        second = next(seconds)
+        send_profile(feed, second, leaf=300, walk=800 + 100 * second, other=100)
+        feed.send(call_batch([row], seq=second, first=second,
+                             dropped={"queue_full": 4, "rate_limited": 31}), topic("call"))
+        shown = "\n".join(screen.lines())
+        return re.search(r"^calls    [\d.k ]+/s, \d+ in all of 3 functions, most time in walk \(\d\d %\); "
+                         r"no record of: 4 queue_full, 31 rate_limited$", shown, re.MULTILINE)
+
+    wait_until(is_live, what="the line of calls")
+    feed.wait()
+    feed.send(batch([ENDED], kind="status", seq=1, first=1, t0_us=int(time.time() * 1e6)), topic("status"))
+    collector.finish()
+    screen.wait("recorded, ")
+    check_in("no record of: 4 queue_full, 31 rate_limited", "\n".join(screen.lines()), "once it has ended")
+    screen.key("q")
+    screen.wait("ended with 0")
 
 
 @case
