@@ -28,12 +28,34 @@ def the_command_line_is_checked_before_anything_runs(folder):
                                                            b"did you mean --interval"),
                             (["run", "--interval", "-1", "--", "true"], b"--interval"),
                             (["run", "--set", "run.nokey=1", "--", "true"], b"nokey"),
-                            (["run", "--broker", "", "--", "true"], b"--broker")):
+                            (["run", "--broker", "", "--", "true"], b"--broker"),
+                            (["run", "--calls", "file:[", "--", "true"], b"file:["),
+                            (["run", "--calls", "f", "--set", "calls.exclude=[z-a]x[", "--", "true"],
+                             b"[z-a]x["),
+                            (["run", "--values", "--", "true"], b"--calls PATTERN"),
+                            (["run", "--set", "calls.values=yes", "--", "true"],
+                             b"--calls PATTERN")):
             got = place.run([place.jem, *words])
             check_equal(got.returncode, 125, f"exit status of {words}")
             check_equal(len(got.stderr.splitlines()), 1, f"lines of {got.stderr!r}")
             check_in(told, got.stderr, "standard error")
         check_equal((place.reports(), place.told("jemd", "pid")), ([], ""), "what was left")
+
+
+@case
+def values_are_taken_where_anything_names_what_to_trace(folder):
+    config = os.path.join(folder, "jem.conf")
+    broken = os.path.join(folder, "broken.conf")
+    for path, text in ((config, "[calls]\ninclude = f\n"), (broken, "[calls]\nincldue = f\n")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    with place_of(folder) as place:
+        for words, more in ((["--calls", "f"], {}), ([], {"JEM_CALLS": "f"}),
+                            (["--config", config], {}), (["--config", broken], {}),
+                            (["--set", "calls.values=no"], {})):
+            got = place.run([place.jem, "run", "--values", *words, "--", "true"],
+                            env={**os.environ, **more})
+            check_equal(got.returncode, 0, f"end with {words}: {got.stderr!r}")
 
 
 @case

@@ -138,21 +138,33 @@ static void take_values(struct jem_run_options *options, struct jem_voice *voice
 	voice->is_quiet = jem_config_bool(config, JEM_OPTION_run_quiet);
 }
 
-/* What the daemon will find too: it tells the same lines, and the voice tells each once. */
-static void load_settings(struct jem_run_options *options, struct jem_voice *voice)
+/*
+ * What the daemon will find too: it tells the same lines, and the voice tells each once. Whether all
+ * was well.
+ */
+static bool load_settings(struct jem_run_options *options, struct jem_voice *voice)
 {
 	const char *path;
+	int faults = jem_config_load_environment(options->config, environ, on_fault, voice);
 
-	jem_config_load_environment(options->config, environ, on_fault, voice);
 	path = jem_config_file(options->config);
-	if (path)
-		jem_config_load_file(options->config, path, on_fault, voice);
+	if (path && jem_config_load_file(options->config, path, on_fault, voice) != 0)
+		faults++;
+	return !faults;
+}
+
+/* Environment or file may name what to trace; where they are faulty, nobody knows, and the job runs. */
+static bool asks_values_of_nothing(const struct jem_config *config)
+{
+	return jem_config_bool(config, JEM_OPTION_calls_values) &&
+	       !jem_config_list_size(config, JEM_OPTION_calls_include);
 }
 
 int jem_run_options_parse(struct jem_run_options *options, int argc, char **argv,
 			  struct jem_voice *voice)
 {
 	struct jem_err err;
+	bool asks_values;
 	int rc;
 
 	*options = (struct jem_run_options){ .config = NULL };
@@ -189,7 +201,12 @@ int jem_run_options_parse(struct jem_run_options *options, int argc, char **argv
 		return rc;
 	}
 	take_values(options, voice);
-	load_settings(options, voice);
+	asks_values = jem_config_bool(options->config, JEM_OPTION_calls_values);
+	if (load_settings(options, voice) && asks_values &&
+	    asks_values_of_nothing(options->config)) {
+		jem_voice_fail("run: --values needs --calls PATTERN, which says whose values");
+		return -EINVAL;
+	}
 	take_values(options, voice);
 	jem_job_id_find(&options->id, jem_config_str(options->config, JEM_OPTION_run_job), environ);
 	return 0;
