@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 setup_environment() {
-    export EVENTS=${EVENTS:-6000} FILES=${FILES:-4} SEED=${SEED:-1}
+    export EVENTS=${EVENTS:-2200} FILES=${FILES:-4} SEED=${SEED:-1}
     export ANALYSIS_WORK=${ANALYSIS_WORK:-$PWD}
     export LC_ALL=C
     cd "$ANALYSIS_WORK"

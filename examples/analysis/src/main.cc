@@ -87,7 +87,7 @@ void Analysis::read_file(const std::string &path)
 	log.line("INFO", "reading " + path + ", " + std::to_string(reader.size()) + " events");
 	while (reader.next(event)) {
 		process(event);
-		if (events % 2000 == 0)
+		if (events % 1000 == 0)
 			log.line("INFO", "processed " + std::to_string(events) + " events, " +
 						 std::to_string(pairs) + " pairs");
 	}
