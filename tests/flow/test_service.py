@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 
-from jemtest import (BUILD, case, check, check_equal, check_in, end, main, program, spawn,
+from jemtest import (BUILD, TOP, case, check, check_equal, check_in, end, main, program, skip, spawn,
                      wait_until)
 
 
@@ -106,6 +106,52 @@ def outlives_its_broker(folder):
         line = daemon.stderr.readline()
         check(line, "the daemon has ended")
     check_equal(end(daemon), 0, "exit status")
+
+
+PROGRAM = b"""struct Fit { int run(int n); };
+__attribute__((noinline)) int Fit::run(int n) { return n - 3; }
+int main() { return Fit().run(3); }
+"""
+
+
+def commands_of_the_page():
+    """The block of doc/calls.md on a daemon without `jem run`: what starts it, what is traced."""
+    with open(os.path.join(TOP, "doc", "calls.md"), encoding="utf-8") as page:
+        block = page.read().split("## Without `jem run`")[1].split("\nThe folder of")[0]
+    lines = "\n".join(line[4:] for line in block.splitlines() if line.startswith("    "))
+    return lines.replace("\\\n", " ").splitlines()
+
+
+@case
+def traces_calls_without_jem_run_as_the_page_says(folder):
+    library = os.path.join(BUILD, "libjemtrace.so")
+    if not os.path.exists(library) or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+    subprocess.run(["c++", "-g", "-finstrument-functions", "-x", "c++", "-", "-o",
+                    os.path.join(folder, "program")], check=True, input=PROGRAM)
+    url, _ = start_broker(folder)
+    out = start_receiver(folder, url)
+    run = os.path.join(folder, "run")
+    os.mkdir(run, 0o700)
+    commands = commands_of_the_page()
+    check_equal(len(commands), 2, f"commands in {commands}")
+    for shown, real in (("/run/user/1000", run), ("amqp://broker.example", url),
+                        ("/usr/lib/jem/libjemtrace.so", library), (" jemd ", f" exec {program('jemd')} ")):
+        commands = [command.replace(shown, real) for command in commands]
+    check(commands[0].endswith("&"), commands[0])
+    daemon = spawn(["sh", "-c", commands[0][:-1]])
+    wait_until(lambda: os.path.exists(os.path.join(run, "calls.sock")), what="the socket")
+    wait_until(lambda: states(out), what="the first status record")
+
+    def has_calls():
+        done = subprocess.run(["sh", "-c", commands[1]], cwd=folder, timeout=60, check=False)
+        check_equal(done.returncode, 0, f"end of {commands[1]}")
+        profiles = [os.path.join(place, name) for place, _, names in os.walk(out) for name in names
+                    if name == "profile.jsonl"]
+        return profiles and "Fit::run" in open(profiles[0], encoding="utf-8").read()
+
+    wait_until(has_calls, 60, "a profile of the program")
+    check_equal(end(daemon), 0, "exit status of the daemon")
 
 
 main()
