@@ -9,7 +9,8 @@
  * Bound: at the end of every pass the sizes of all files in the folder together are within it, less
  * a reserve for what the next pass writes. So they stay within it always, but for a pass that brings
  * more than the reserve (an eighth, at most 1 MiB): one batch may. Drawings, pages and streams.json
- * count and are never removed; what is being replaced stands beside its successor for a moment.
+ * count and are never removed: as much again is kept for drawings until the last ones are there. What is
+ * being replaced stands beside its successor for a moment.
  *
  * Nothing goes silently: streams.json names the batches (`evicted`, `thinned`) before their segment
  * is removed, job.log tells it after.
@@ -35,7 +36,9 @@ enum {
 	FREE_PART = 20,
 	RESERVE_PART = 8,
 	RESERVE_MAX = 1 << 20,
-	FLOOR_PART = 4, /* of the bound is for data, whatever the drawings take */
+	DRAW_PART = 4,
+	DRAW_MAX = 1 << 20, /* all drawings, in every format, and the page: some 600 kB */
+	FLOOR_PART = 4,     /* of the bound is for data, whatever the drawings take */
 	LOG_PART = 4,
 	CSV_PART = 8,
 	CALLS_PART = 8,
@@ -77,7 +80,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static uint64_t known_bytes(const struct jem_recording *recording)
 {
-	uint64_t bytes = recording->parts.file.size + jem_data_file_bytes(&recording->log.file) +
+	uint64_t bytes = recording->streams_bytes + recording->parts.file.size +
+			 jem_data_file_bytes(&recording->log.file) +
 			 jem_data_file_bytes(&recording->calls.file) +
 			 jem_data_file_bytes(&recording->csv.file) + recording->prmon.file.size;
 
@@ -156,6 +160,8 @@ static uint64_t goal_bytes(const struct jem_recording *recording)
 	uint64_t others = recording->other_bytes;
 
 	bytes -= least(bytes / RESERVE_PART, RESERVE_MAX);
+	if (recording->model && !recording->is_drawn_last)
+		bytes -= least(bytes / DRAW_PART, DRAW_MAX);
 	return bytes - least(others, bytes - bytes / FLOOR_PART);
 }
 

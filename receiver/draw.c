@@ -77,6 +77,9 @@ void jem_model_note_streams(struct jem_job_model *model, const struct jem_stream
 			.duplicates = stream->duplicates,
 			.missing_batches = jem_ranges_length(&stream->missing),
 			.missing_records = jem_stream_records_missing(stream),
+			.removed_batches = jem_ranges_length(&stream->evicted) +
+					   jem_ranges_length(&stream->thinned),
+			.removed_records = stream->records_evicted + stream->records_thinned,
 			.is_final = stream->is_final,
 		};
 
@@ -128,7 +131,7 @@ static void format_href(const struct jem_recording *recording, char ret[HREF_MAX
 	snprintf(ret, HREF_MAX, "%s/%s/%s/index.html", names->site, names->user, names->job);
 }
 
-static int draw(struct jem_recording *recording, bool is_last)
+static int write_page(struct jem_recording *recording, bool is_last)
 {
 	const struct jem_recording_common *common = recording->common;
 	const struct jem_page_options options = {
@@ -136,6 +139,15 @@ static int draw(struct jem_recording *recording, bool is_last)
 		.refresh_s = is_last ? 0 : (unsigned)((common->redraw_ms + 999) / 1000),
 		.index = common->is_single ? NULL : "../../../index.html",
 	};
+
+	if (!(common->files & JEM_FILE_PAGE))
+		return 0;
+	return jem_page_write_job(recording->model, &options, recording->folder);
+}
+
+static int draw(struct jem_recording *recording, bool is_last)
+{
+	const struct jem_recording_common *common = recording->common;
 	unsigned formats = is_last ? JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF : JEM_GRAPH_SVG;
 	int status = jem_recording_resume(recording);
 
@@ -143,9 +155,25 @@ static int draw(struct jem_recording *recording, bool is_last)
 		status = jem_graphs_write(recording->model, formats, recording->folder);
 	if (status >= 0 && (common->files & JEM_FILE_CALLS))
 		status = jem_job_profile_csv(recording->model, recording->folder);
-	if (status >= 0 && (common->files & JEM_FILE_PAGE))
-		status = jem_page_write_job(recording->model, &options, recording->folder);
-	return status;
+	return status < 0 ? status : write_page(recording, is_last);
+}
+
+/* The drawings count. What has to go for them is told on the page, which does not grow by it. */
+static void make_room(struct jem_recording *recording, uint64_t now_ms)
+{
+	struct jem_job_model *model = recording->model;
+	uint64_t removed = jem_model_removed_records(model);
+
+	recording->next_look_ms = 0;
+	if (recording->folder < 0 || !jem_recording_is_settled(recording))
+		return;
+	if (recording->is_drawn_last)
+		jem_recording_finish(recording, now_ms);
+	else
+		jem_recording_keep_budget(recording, now_ms);
+	jem_model_note_streams(model, &recording->streams);
+	if (jem_model_removed_records(model) > removed)
+		write_page(recording, recording->is_drawn_last);
 }
 
 static void tell_index(struct jem_recording *recording)
@@ -180,8 +208,8 @@ void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool i
 	if (status >= 0)
 		tell_index(recording);
 	recording->is_drawable = status < 0;
-	recording->next_look_ms = 0; /* the drawings count */
 	recording->is_drawn_last = is_last || recording->model->monitor_ended;
+	make_room(recording, now_ms);
 	cost_ms = (jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) * COST_FACTOR / 1000000;
 	recording->next_draw_ms = now_ms + (cost_ms > wait_ms ? cost_ms : wait_ms);
 }

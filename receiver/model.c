@@ -415,6 +415,15 @@ uint64_t jem_model_lost_records(const struct jem_job_model *model)
 	return lost;
 }
 
+uint64_t jem_model_removed_records(const struct jem_job_model *model)
+{
+	uint64_t removed = 0;
+
+	for (size_t i = 0; i < model->stream_count; i++)
+		removed += model->streams[i].removed_records;
+	return removed;
+}
+
 const char *jem_job_state_name(enum jem_job_state state)
 {
 	return state_names[state];

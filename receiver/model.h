@@ -163,6 +163,9 @@ struct jem_model_stream {
 	uint64_t duplicates;
 	uint64_t missing_batches;
 	uint64_t missing_records;
+	uint64_t
+		removed_batches; /* whole, or of records of processes, for the bound on the folder */
+	uint64_t removed_records;
 	uint64_t dropped[JEM_CAUSE_COUNT]; /* by the daemon, from the heads */
 	bool is_final;                     /* its last batch came */
 };
@@ -298,6 +301,9 @@ enum jem_severity jem_model_worst(const struct jem_job_model *model);
 
 /* Records known to be lost anywhere: missing in streams, and dropped by the daemon. */
 uint64_t jem_model_lost_records(const struct jem_job_model *model);
+
+/* Records that came, and were removed again to keep the folder within its bound. */
+uint64_t jem_model_removed_records(const struct jem_job_model *model);
 
 /* `running`, `ended`, ...; the words of the status records. */
 const char *jem_job_state_name(enum jem_job_state state);

@@ -140,8 +140,9 @@ struct jem_recording {
 
 	/* Of the bound on the folder; budget.c. */
 	uint64_t next_look_ms;
-	uint64_t bound_bytes; /* by the last look */
-	uint64_t other_bytes; /* of files that are not among the ones above: drawings, pages */
+	uint64_t bound_bytes;   /* by the last look */
+	uint64_t streams_bytes; /* of streams.json, as it was written last */
+	uint64_t other_bytes;   /* of files that are not among the ones above: drawings, pages */
 	bool is_prmon_told;
 	bool is_over_budget; /* even without what may be removed: told once */
 

@@ -5,8 +5,10 @@
 #include "receiver/recording_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	IN_FLIGHT_MAX = 4096, /* batches that a publisher has unsettled at most */
@@ -371,6 +373,16 @@ bool jem_recording_is_settled(const struct jem_recording *recording)
 	return !recording->parts.file.pending.len;
 }
 
+/* It grows by what is removed and missing: the bound on the folder has to know at once. */
+static uint64_t streams_bytes(const struct jem_recording *recording)
+{
+	struct stat st;
+
+	if (fstatat(recording->folder, "streams.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
 int jem_recording_save(struct jem_recording *recording, uint64_t now_ms)
 {
 	struct jem_checkpoint checkpoint;
@@ -392,6 +404,7 @@ int jem_recording_save(struct jem_recording *recording, uint64_t now_ms)
 		return status;
 	}
 	recording->is_changed = false;
+	recording->streams_bytes = streams_bytes(recording);
 	if (!has_doubts(recording))
 		jem_parts_trim(&recording->parts, recording->data);
 	return 0;

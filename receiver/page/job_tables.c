@@ -244,9 +244,20 @@ static void put_causes(struct jem_html *html, const struct jem_model_stream *str
 	jem_html_close(html);
 }
 
-static void put_stream(struct jem_html *html, const struct jem_model_stream *stream)
+/* How many, and of how many batches; which ones is in streams.json. */
+static void put_of_batches(struct jem_html *html, uint64_t records, uint64_t batches)
 {
-	char text[96];
+	char text[96] = "0";
+
+	if (batches)
+		snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu64 " batches", records,
+			 batches);
+	html_cell(html, "td", "n wrap", text);
+}
+
+static void put_stream(struct jem_html *html, const struct jem_model_stream *stream,
+		       bool has_removed)
+{
 
 	html_open(html, "tr");
 	html_text_in(html, "td", jem_kinds[stream->kind].name);
@@ -258,24 +269,53 @@ static void put_stream(struct jem_html *html, const struct jem_model_stream *str
 	put_count(html, "n minor", stream->batches);
 	put_count(html, "n", stream->records);
 	put_count(html, "n minor", stream->duplicates);
-	if (stream->missing_batches)
-		snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu64 " batches",
-			 stream->missing_records, stream->missing_batches);
-	else
-		snprintf(text, sizeof(text), "0");
-	html_cell(html, "td", "n wrap", text);
+	put_of_batches(html, stream->missing_records, stream->missing_batches);
+	if (has_removed)
+		put_of_batches(html, stream->removed_records, stream->removed_batches);
 	put_causes(html, stream);
+	jem_html_close(html);
+}
+
+static void put_streams(struct jem_html *html, const struct jem_job_model *model, bool has_removed)
+{
+	static const char *const heads[][2] = {
+		{ NULL, "Stream" },       { "minor", "Node" }, { "minor", "Epoch" },
+		{ "n minor", "Batches" }, { "n", "Records" },  { "n minor", "Duplicates removed" },
+		{ "n", "Missing" },
+	};
+
+	jem_table_begin(html, "Streams");
+	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
+		jem_table_head(html, heads[i][0], heads[i][1]);
+	if (has_removed)
+		jem_table_head(html, "n", "Removed");
+	jem_table_head(html, NULL, "Dropped by the monitor");
+	jem_table_rows(html);
+	for (size_t i = 0; i < model->stream_count; i++)
+		put_stream(html, &model->streams[i], has_removed);
+	jem_table_end(html);
+}
+
+static void put_removed(struct jem_html *html, uint64_t removed)
+{
+	char number[32];
+
+	jem_part_count(removed, number, sizeof(number));
+	html_open(html, "p");
+	html_class(html, "verdict notice");
+	jem_html_textf(
+		html,
+		"%s records came and were removed again, the oldest of what is most first, to "
+		"keep the folder within its bound (report.max_bytes, and a twentieth of the "
+		"free space): streams.json names their batches. This page was drawn "
+		"from all that came.",
+		number);
 	jem_html_close(html);
 }
 
 void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 {
-	static const char *const heads[][2] = {
-		{ NULL, "Stream" },   { "minor", "Node" },
-		{ "minor", "Epoch" }, { "n minor", "Batches" },
-		{ "n", "Records" },   { "n minor", "Duplicates removed" },
-		{ "n", "Missing" },   { NULL, "Dropped by the monitor" },
-	};
+	uint64_t removed = jem_model_removed_records(model);
 	uint64_t lost = jem_model_lost_records(model);
 	uint64_t records = 0;
 	char number[32];
@@ -294,15 +334,10 @@ void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 		jem_html_textf(html, "Nothing was lost: %s records in %zu streams, none missing.",
 			       number, model->stream_count);
 	jem_html_close(html);
-	if (model->stream_count) {
-		jem_table_begin(html, "Streams");
-		for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-			jem_table_head(html, heads[i][0], heads[i][1]);
-		jem_table_rows(html);
-		for (size_t i = 0; i < model->stream_count; i++)
-			put_stream(html, &model->streams[i]);
-		jem_table_end(html);
-	}
+	if (removed)
+		put_removed(html, removed);
+	if (model->stream_count)
+		put_streams(html, model, removed > 0);
 	if (model->malformed)
 		jem_html_textf(html, "%" PRIu64 " records were not as their kind promises.",
 			       model->malformed);

@@ -244,6 +244,55 @@ CASE(removes_script_lines_before_status)
 	feeder_deinit(&feeder);
 }
 
+/* What a profile of some size makes of the flame graph, in the page too. */
+static void send_profile(void)
+{
+	struct jem_head head = feeder_head(JEM_KIND_profile, 0, 0, 400);
+	struct jem_buf records;
+
+	jem_buf_init(&records, 0);
+	for (int i = 1; i <= 400; i++)
+		jem_buf_printf(
+			&records,
+			"%s{\"dt_ns\":0,\"lang\":\"c\",\"function\":\"a_function_of_number_%d\","
+			"\"file\":\"a.cc\",\"line\":3,\"node\":%d,\"parent\":%d,\"calls\":1,"
+			"\"total_ns\":%d,\"self_ns\":500}",
+			i > 1 ? "," : "", i, i, i % 20 == 1 ? 0 : i - 1, (20 - (i - 1) % 20) * 500);
+	feeder_send(&feeder, &head, jem_buf_cstr(&records));
+	jem_buf_deinit(&records);
+}
+
+/* All drawings come at once, to a folder that is full. */
+CASE(holds_when_drawings_come_at_the_end)
+{
+	char *text;
+
+	feeder_init(&feeder);
+	feeder_set(&feeder, "report", "max_bytes", "1MiB");
+	feeder_set(&feeder, "report", "redraw", "3600");
+	feeder_open(&feeder);
+	feeder_pass(&feeder);
+	send_profile();
+	for (uint64_t seq = 0; seq < BATCHES; seq++) {
+		send_batch(JEM_KIND_metric, seq);
+		if (seq % 3 == 2)
+			feeder_pass(&feeder);
+	}
+	check_bound();
+	CHECK_EQ(jem_receiver_finish(feeder.receiver, 0), 0);
+	check_bound();
+	text = feeder_read(&feeder, "index.html");
+	CHECK_CONTAINS(text, "records came and were removed again");
+	free(text);
+	text = feeder_read(&feeder, "graphs/graphs.pdf");
+	CHECK(text);
+	free(text);
+	feeder_close(&feeder);
+	check_bound();
+	check_account(JEM_KIND_metric, true);
+	feeder_deinit(&feeder);
+}
+
 /* Parts of records that never become whole are given up, and that is told. */
 CASE(holds_under_a_flood_of_parts)
 {
@@ -373,4 +422,5 @@ CASE(names_every_gap_whenever_it_is_killed)
 TESTS(T(holds_under_a_flood_of_status_records), T(holds_under_a_flood_of_alerts),
       T(holds_under_a_flood_of_log_lines), T(holds_under_a_flood_of_samples),
       T(holds_under_a_flood_of_script_lines), T(removes_script_lines_before_status),
-      T(holds_under_a_flood_of_parts), T(names_every_gap_whenever_it_is_killed))
+      T(holds_when_drawings_come_at_the_end), T(holds_under_a_flood_of_parts),
+      T(names_every_gap_whenever_it_is_killed))

@@ -312,6 +312,16 @@ CASE(says_what_is_missing_by_name)
 	CHECK_CONTAINS(page, "12 records were lost");
 	CHECK_CONTAINS(page, "5 in 2 batches");
 	CHECK_CONTAINS(page, "7 disk_full");
+	CHECK(!strstr(page, "removed again"));
+	stream.removed_batches = 31;
+	stream.removed_records = 4321;
+	CHECK_OK(jem_model_set_stream(model, &stream));
+	CHECK_OK(jem_page_write_job(model, &options, dirfd));
+	free(page);
+	page = read_file(dirfd, "index.html");
+	CHECK_CONTAINS(page, "12 records were lost");
+	CHECK_CONTAINS(page, "4,321 records came and were removed again");
+	CHECK_CONTAINS(page, "4321 in 31 batches");
 	jem_model_destroy(model);
 }
 
