@@ -125,15 +125,11 @@ static void on_drain_over(uv_timer_t *timer)
 
 /* --- the end, in order ------------------------------------------------------------------------ */
 
-static void on_outlets_closed(void *arg)
+/* The handles of our own, and the link. */
+static void close_rest(struct worker *worker)
 {
-	struct worker *worker = arg;
-
-	worker->outlets = NULL;
-	jem_link_send(worker->link, "done");
 	jem_link_close(worker->link);
 	worker->link = NULL;
-	jem_notify("STATUS=ended");
 	for (size_t i = 0; i < sizeof(worker->signals) / sizeof(*worker->signals); i++)
 		uv_close((uv_handle_t *)&worker->signals[i], NULL);
 	uv_close((uv_handle_t *)&worker->drain_timer, NULL);
@@ -141,10 +137,18 @@ static void on_outlets_closed(void *arg)
 		uv_close((uv_handle_t *)&worker->pid_poll, NULL);
 }
 
-static void close_stages(struct worker *worker)
+static void on_outlets_closed(void *arg)
 {
-	if (worker->phase == PHASE_CLOSING)
-		return;
+	struct worker *worker = arg;
+
+	worker->outlets = NULL;
+	jem_link_send(worker->link, "done");
+	jem_notify("STATUS=ended");
+	close_rest(worker);
+}
+
+static void destroy_sources(struct worker *worker)
+{
 	worker->phase = PHASE_CLOSING;
 	uv_timer_stop(&worker->drain_timer);
 	jem_sources_destroy(worker->sources);
@@ -153,7 +157,30 @@ static void close_stages(struct worker *worker)
 	worker->control = NULL;
 	jem_batcher_destroy(worker->batcher);
 	worker->batcher = NULL;
+}
+
+static void close_stages(struct worker *worker)
+{
+	if (worker->phase == PHASE_CLOSING)
+		return;
+	destroy_sources(worker);
 	jem_outlets_close(worker->outlets, CLOSE_MS, on_outlets_closed);
+}
+
+static void on_unused_closed(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->outlets = NULL;
+}
+
+/* Of a start that failed: whichever stages there are. The launcher is let go first. */
+static void undo_stages(struct worker *worker)
+{
+	close_rest(worker);
+	destroy_sources(worker);
+	if (worker->outlets)
+		jem_outlets_close(worker->outlets, 0, on_unused_closed);
 }
 
 static uint64_t drain_ms(const struct worker *worker)
@@ -565,9 +592,11 @@ int jem_worker_run(const struct jem_worker_options *options)
 	if (status < 0) {
 		log_error("%s", err.text);
 		jem_link_send(worker.link, "fault %s", err.text);
-		return EXIT_FAILURE; /* the kernel takes back what is open */
+		worker.exit_status = EXIT_FAILURE;
+		undo_stages(&worker);
+	} else {
+		start(&worker);
 	}
-	start(&worker);
 	uv_run(&worker.loop, UV_RUN_DEFAULT);
 	jem_job_destroy(worker.job);
 	jem_redactor_destroy(worker.redactor);

@@ -2,6 +2,7 @@
 """jemd alone: beside a job that runs already, and as the service of a node."""
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -152,6 +153,31 @@ def traces_calls_without_jem_run_as_the_page_says(folder):
 
     wait_until(has_calls, 60, "a profile of the program")
     check_equal(end(daemon), 0, "exit status of the daemon")
+
+
+def under_leak_check():
+    """What to start jemd with so that it tells of memory that is left, and its environment."""
+    with open(program("jemd"), "rb") as file:
+        if b"__asan_init" in file.read():
+            return [], {**os.environ, "ASAN_OPTIONS": "detect_leaks=1"}
+    if not shutil.which("valgrind"):
+        skip("valgrind is not installed")
+    kinds = "definite,indirect,possible"
+    return ["valgrind", "-q", "--leak-check=full", f"--errors-for-leak-kinds={kinds}",
+            f"--show-leak-kinds={kinds}", "--error-exitcode=99", "--trace-children=no"], dict(os.environ)
+
+
+@case
+def frees_everything_when_it_cannot_start(folder):
+    before, environment = under_leak_check()
+    gone = subprocess.run(["sh", "-c", "echo $$"], check=True, capture_output=True).stdout.decode().strip()
+    for words in ((f"--pid={gone}",), (f"--pid={gone}", "--broker", f"unix:{folder}/none"),
+                  (f"--pid={gone}", "--set", "calls.include=f"),
+                  (f"--pid={os.getpid()}", "--launcher-fd=199"),
+                  (f"--pid={os.getpid()}", f"--filename={folder}/none/a", "--interval=1")):
+        done = subprocess.run([*before, program("jemd"), *words], check=False, capture_output=True,
+                              timeout=120, cwd=folder, env=environment)
+        check_equal(done.returncode, 1, f"end with {words}: {done.stderr.decode()}")
 
 
 main()
