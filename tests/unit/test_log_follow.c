@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#define MOMENT_NS 900000000u
+
 static struct log_bench bench;
 
 static const struct log_bench_record *line(size_t i)
@@ -85,16 +87,22 @@ CASE(reads_the_copy_of_a_file_cut_right_before_the_end)
 CASE(reads_after_a_restart_what_was_dated_before_it_was_seen)
 {
 	char offsets[100];
+	uint64_t before_ns;
 
 	snprintf(offsets, sizeof(offsets), "%s/offsets", check_folder());
 	log_bench_open(&bench);
 	log_bench_set(&bench, "files", "a.log");
 	bench.options.offsets_path = offsets;
 	log_bench_write("a.log", "w", "");
-	log_bench_start(&bench);
-	log_bench_write("unseen", "w", "line\n");
-	log_bench_turn(&bench, 20);
-	log_bench_stop(&bench);
+	/* A second is what we allow for between the two; on a busy machine this once more takes longer. */
+	do {
+		log_bench_start(&bench);
+		unlink(log_bench_path("unseen"));
+		before_ns = jem_now_ns();
+		log_bench_write("unseen", "w", "line\n");
+		log_bench_turn(&bench, 20);
+		log_bench_stop(&bench);
+	} while (jem_now_ns() - before_ns > MOMENT_NS);
 	log_bench_rename("unseen", "a.log.1");
 	log_bench_start(&bench);
 	flush();
