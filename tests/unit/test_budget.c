@@ -7,16 +7,11 @@
 #include "receiver/replay.h"
 #include "receiver/streams_file.h"
 #include "tests/unit/check.h"
-#include "tests/unit/feeder.h"
+#include "tests/unit/lives.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -87,20 +82,9 @@ static void check_bound(void)
 	CHECK_LE(folder_bytes(path), BOUND);
 }
 
-static int open_folder(const char *name)
-{
-	char path[400];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/site/user/job/%s", feeder.out, name);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CHECK_OK(fd);
-	return fd;
-}
-
 static void count_data(enum jem_kind kind, uint8_t *counts, uint64_t *records)
 {
-	auto_close int data = open_folder("data");
+	auto_close int data = lives_open_folder(&feeder, "data");
 	auto_replay struct jem_replay *replay = NULL;
 	struct jem_replay_record record;
 
@@ -117,7 +101,7 @@ static void count_data(enum jem_kind kind, uint8_t *counts, uint64_t *records)
 static void check_account(enum jem_kind kind, bool is_counted)
 {
 	static uint8_t counts[BATCHES * RECORDS];
-	auto_close int folder = open_folder(".");
+	auto_close int folder = lives_open_folder(&feeder, ".");
 	struct jem_streams streams = { 0 };
 	struct jem_checkpoint checkpoint;
 	struct jem_identity identity;
@@ -235,7 +219,7 @@ CASE(removes_script_lines_before_status)
 		feeder_pass(&feeder);
 	}
 	feeder_close(&feeder);
-	folder = open_folder(".");
+	folder = lives_open_folder(&feeder, ".");
 	CHECK_OK(jem_streams_load(&streams, &checkpoint, &identity, folder, &err));
 	close(folder);
 	CHECK_EQ(jem_streams_find(&streams, "0123456789abcdef", JEM_KIND_status)->evicted.count, 0);
@@ -323,100 +307,31 @@ CASE(holds_under_a_flood_of_parts)
 	feeder_deinit(&feeder);
 }
 
-/* Killed at random points of its processor time; what is not settled is sent again. */
-
-struct shared {
-	uint8_t is_settled[BATCHES];
-	uint32_t random;
-};
-
-static struct shared *shared;
-static uint64_t batch_of[FEEDER_TICKETS];
-
-static uint32_t random_below(uint32_t bound)
+static void send_lines(uint64_t seq)
 {
-	shared->random = shared->random * 1664525 + 1013904223;
-	return (shared->random >> 8) % bound;
+	send_batch(JEM_KIND_log, seq);
 }
 
-static bool note_outcomes(void)
+static uint32_t life_us(void)
 {
-	bool is_all = true;
-
-	for (uint64_t ticket = 0; ticket < feeder.next_ticket; ticket++)
-		if (feeder.settled[ticket])
-			shared->is_settled[batch_of[ticket]] = 1;
-	for (int seq = 0; seq < BATCHES; seq++)
-		is_all &= shared->is_settled[seq];
-	return is_all;
-}
-
-static void arm_kill(uint32_t micros)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
-	struct itimerspec when = { .it_value = { 0, (long)micros * 1000 } };
-	timer_t timer;
-
-	CHECK_OK(timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer));
-	CHECK_OK(timer_settime(timer, 0, &when, NULL));
-}
-
-static bool live(bool is_killed)
-{
-	int status;
-	pid_t pid = fork();
-
-	CHECK_OK(pid);
-	if (pid) {
-		CHECK_EQ(waitpid(pid, &status, 0), pid);
-		CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
-		return WIFEXITED(status);
-	}
-	close(STDERR_FILENO); /* it tells how it goes on, every time */
-	CHECK_EQ(open("/dev/null", O_WRONLY), STDERR_FILENO);
-	if (is_killed)
-		arm_kill(500 + random_below(30000));
-	feeder_open(&feeder);
-	for (uint64_t seq = 0; seq < BATCHES; seq++) {
-		if (shared->is_settled[seq])
-			continue;
-		batch_of[feeder.next_ticket] = seq;
-		send_batch(JEM_KIND_log, seq);
-		if (!random_below(3)) {
-			feeder_pass(&feeder);
-			note_outcomes();
-		}
-	}
-	do {
-		uv_run(&feeder.loop, UV_RUN_ONCE);
-	} while (!note_outcomes());
-	feeder_close(&feeder);
-	_exit(0);
+	return 500 + lives_random(30000);
 }
 
 CASE(names_every_gap_whenever_it_is_killed)
 {
-	const char *seed = getenv("JEM_TEST_SEED");
-	int kills = getenv("JEM_TEST_LONG") ? 300 : 30;
-	int killed = 0;
+	const struct lives_sender sender = {
+		.feeder = &feeder, .batches = BATCHES, .send = send_lines, .life_us = life_us
+	};
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	CHECK(shared != MAP_FAILED);
 	feeder_init(&feeder);
 	feeder_set(&feeder, "report", "max_bytes", "1MiB");
-	shared->random = seed ? (uint32_t)strtoul(seed, NULL, 10) : (uint32_t)time(NULL);
-	printf("# JEM_TEST_SEED=%" PRIu32 "\n", shared->random);
-	for (; killed < kills && !live(true); killed++)
-		;
-	while (!live(false))
-		;
-	printf("# killed %d times\n", killed);
-	fflush(stdout);
+	lives_open(&sender);
+	lives_kill(&sender, 30, NULL);
+	lives_finish(&sender);
 	check_bound();
 	check_account(JEM_KIND_log, false);
 	feeder_deinit(&feeder);
-	munmap(shared, sizeof(*shared));
+	lives_close();
 }
 
 TESTS(T(holds_under_a_flood_of_status_records), T(holds_under_a_flood_of_alerts),

@@ -7,16 +7,12 @@
 #include "receiver/replay.h"
 #include "receiver/streams_file.h"
 #include "tests/unit/check.h"
-#include "tests/unit/feeder.h"
+#include "tests/unit/lives.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -78,21 +74,10 @@ static void begin(void)
 	feeder_open(&feeder);
 }
 
-static int open_folder(const char *name)
-{
-	char path[400];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/site/user/job/%s", feeder.out, name);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CHECK_OK(fd);
-	return fd;
-}
-
 /* How often each record is there; its line must say what its columns said. */
 static void count_rows(enum jem_kind kind, uint8_t *counts, size_t size)
 {
-	auto_close int data = open_folder("data");
+	auto_close int data = lives_open_folder(&feeder, "data");
 	auto_replay struct jem_replay *replay = NULL;
 	struct jem_replay_record record;
 
@@ -142,7 +127,7 @@ CASE(stores_batches_as_they_came_each_in_a_frame)
 	CHECK_EQ(feeder_wait(&feeder, send_columns(JEM_KIND_call, 1, 10, 20, true)),
 		 JEM_OUTCOME_ACCEPTED);
 	feeder_close(&feeder);
-	data = open_folder("data");
+	data = lives_open_folder(&feeder, "data");
 	CHECK_OK(jem_frames_open(data, "call.cbors.zst", 0, &frames));
 	jem_buf_init(&wanted, 0);
 	for (uint64_t seq = 0; seq < 2; seq++) {
@@ -170,7 +155,7 @@ CASE(reads_them_row_by_row_as_lines)
 	begin();
 	send_columns(JEM_KIND_sched, 0, 0, 2, false);
 	feeder_close(&feeder);
-	data = open_folder("data");
+	data = lives_open_folder(&feeder, "data");
 	CHECK_OK(jem_replay_open(data, JEM_KIND_MASK_ALL, 0, &replay));
 	CHECK_EQ(jem_replay_next(replay, &record), 1);
 	CHECK_EQ(jem_replay_next(replay, &record), 1);
@@ -324,7 +309,7 @@ CASE(passes_over_damage_up_to_the_next_frame)
 	CHECK_OK(fd);
 	CHECK_EQ(pwrite(fd, "\0\0\0\0\0\0\0\0", 8, 0), 8);
 	close(fd);
-	data = open_folder("data");
+	data = lives_open_folder(&feeder, "data");
 	CHECK_OK(jem_frames_open(data, "call.cbors.zst", 0, &frames));
 	CHECK_EQ(jem_frames_next(frames, &body, &len), 1);
 	CHECK(memmem(body, len, "seq\x01", 4));
@@ -354,7 +339,7 @@ CASE(makes_room_of_calls_before_anything_else)
 		feeder_pass(&feeder);
 	}
 	feeder_close(&feeder);
-	folder = open_folder(".");
+	folder = lives_open_folder(&feeder, ".");
 	CHECK_OK(jem_streams_load(&streams, &checkpoint, &identity, folder, &err));
 	calls = jem_streams_find(&streams, "0123456789abcdef", JEM_KIND_call);
 	CHECK_EQ(jem_streams_find(&streams, "0123456789abcdef", JEM_KIND_log)->evicted.count, 0);
@@ -373,82 +358,14 @@ CASE(makes_room_of_calls_before_anything_else)
 
 /* Killed at random points of its processor time, and its file cut where it was not settled. */
 
-struct shared {
-	uint8_t is_settled[BATCHES];
-	uint32_t random;
-};
-
-static struct shared *shared;
-static uint64_t batch_of[FEEDER_TICKETS];
-
-static uint32_t random_below(uint32_t bound)
+static void send_batch(uint64_t seq)
 {
-	shared->random = shared->random * 1664525 + 1013904223;
-	return (shared->random >> 8) % bound;
-}
-
-static bool note_outcomes(void)
-{
-	bool is_all = true;
-
-	for (uint64_t ticket = 0; ticket < feeder.next_ticket; ticket++)
-		if (feeder.settled[ticket])
-			shared->is_settled[batch_of[ticket]] = 1;
-	for (int seq = 0; seq < BATCHES; seq++)
-		is_all &= shared->is_settled[seq];
-	return is_all;
-}
-
-static void arm_kill(uint32_t micros)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
-	struct itimerspec when = { .it_value = { 0, (long)micros * 1000 } };
-	timer_t timer;
-
-	CHECK_OK(timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer));
-	CHECK_OK(timer_settime(timer, 0, &when, NULL));
-}
-
-static void send_unsettled(uint64_t seq)
-{
-	batch_of[feeder.next_ticket] = seq;
 	send_columns(JEM_KIND_call, seq, seq * ROWS, ROWS, seq % 2);
 }
 
-static bool live(bool is_killed)
+static uint32_t life_us(void)
 {
-	bool is_deaf = is_killed && !random_below(3); /* the connection is lost with the outcomes */
-	int status;
-	pid_t pid = fork();
-
-	CHECK_OK(pid);
-	if (pid) {
-		CHECK_EQ(waitpid(pid, &status, 0), pid);
-		CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
-		return WIFEXITED(status);
-	}
-	close(STDERR_FILENO); /* it tells how it goes on, every time */
-	CHECK_EQ(open("/dev/null", O_WRONLY), STDERR_FILENO);
-	if (is_killed)
-		arm_kill(300 + random_below(3000));
-	feeder_open(&feeder);
-	for (uint64_t seq = 0; seq < BATCHES; seq++) {
-		if (shared->is_settled[seq])
-			continue;
-		send_unsettled(seq);
-		if (!random_below(20))
-			send_unsettled(seq);
-		if (random_below(3))
-			continue;
-		feeder_pass(&feeder);
-		if (!is_deaf)
-			note_outcomes();
-	}
-	do {
-		uv_run(&feeder.loop, UV_RUN_ONCE);
-	} while (!note_outcomes());
-	feeder_close(&feeder);
-	_exit(0);
+	return 300 + lives_random(3000);
 }
 
 /* Removes streams.json, and half a frame of what was not settled. */
@@ -467,7 +384,7 @@ static void damage(void)
 	format_path("data/call.cbors.zst", path);
 	if (access(path, F_OK) < 0)
 		return;
-	data = open_folder("data");
+	data = lives_open_folder(&feeder, "data");
 	CHECK_OK(jem_frames_open(data, "call.cbors.zst", 0, &frames));
 	while (jem_frames_next(frames, &body, &len) > 0) {
 		struct jem_columns columns;
@@ -477,11 +394,11 @@ static void damage(void)
 		CHECK_OK(jem_columns_decode(&columns, body, len, &head, NULL));
 		jem_columns_deinit(&columns);
 		to = jem_frames_offset(frames);
-		if (shared->is_settled[head.seq])
+		if (lives_is_settled(head.seq))
 			from = to;
 	}
 	if (to > from)
-		CHECK_OK(truncate(path, (off_t)(from + random_below((uint32_t)(to - from)))));
+		CHECK_OK(truncate(path, (off_t)(from + lives_random((uint32_t)(to - from)))));
 }
 
 /* How often each record has a line of calls.log, which is made from data/. */
@@ -513,29 +430,21 @@ static void check_calls_log(void)
 
 CASE(writes_every_record_once_whenever_it_is_killed)
 {
-	const char *seed = getenv("JEM_TEST_SEED");
-	int kills = getenv("JEM_TEST_LONG") ? 300 : 40;
-	int killed = 0;
+	const struct lives_sender sender = { .feeder = &feeder,
+					     .batches = BATCHES,
+					     .send = send_batch,
+					     .life_us = life_us,
+					     .is_lossy = true };
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	CHECK(shared != MAP_FAILED);
 	feeder_init(&feeder);
-	shared->random = seed ? (uint32_t)strtoul(seed, NULL, 10) : (uint32_t)time(NULL);
-	printf("# JEM_TEST_SEED=%" PRIu32 "\n", shared->random);
-	for (; killed < kills && !live(true); killed++)
-		if (random_below(2))
-			damage();
-	while (!live(false))
-		;
-	printf("# killed %d times\n", killed);
-	fflush(stdout);
-	CHECK_GE(killed, 10);
+	lives_open(&sender);
+	CHECK_GE(lives_kill(&sender, 40, damage), 10);
+	lives_finish(&sender);
 	check_once(JEM_KIND_call, BATCHES * ROWS);
 	check_calls_log();
 	check_file("streams.json", "\"missing\":[],\"records_missing\":0");
 	feeder_deinit(&feeder);
-	munmap(shared, sizeof(*shared));
+	lives_close();
 }
 
 TESTS(T(stores_batches_as_they_came_each_in_a_frame), T(reads_them_row_by_row_as_lines),

@@ -3,20 +3,15 @@
  * Kills a receiver at random points of its processor time, again and again, while a sender sends
  * whatever is not settled, as a publisher does. In the end every record is in data/ and job.log
  * exactly once, and every sample has one row of metrics.csv, even where streams.json is removed after
- * the kill. The seed is printed; JEM_TEST_SEED gives it, JEM_TEST_LONG kills 300 times.
+ * the kill.
  */
 #include "common/cleanup.h"
 #include "receiver/lines.h"
 #include "receiver/replay.h"
 #include "tests/unit/check.h"
-#include "tests/unit/feeder.h"
+#include "tests/unit/lives.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,23 +21,9 @@ enum {
 	PARTS_EVERY = 7,
 };
 
-/* What of the sender outlives the receiver. */
-struct shared {
-	uint8_t is_settled[BATCHES];
-	uint32_t random;
-};
-
-static struct shared *shared;
-static uint64_t batch_of[FEEDER_TICKETS];
 static struct feeder feeder;
 static int torn;
 static bool is_sampling; /* samples are sent instead of lines */
-
-static uint32_t random_below(uint32_t bound)
-{
-	shared->random = shared->random * 1664525 + 1013904223;
-	return (shared->random >> 8) % bound;
-}
 
 static bool is_heartbeat(uint64_t seq)
 {
@@ -121,89 +102,20 @@ static void send_batch(uint64_t seq)
 		make_samples(seq, &records);
 	else
 		make_records(seq, &records);
-	batch_of[feeder.next_ticket] = seq;
 	feeder_send(&feeder, &head, jem_buf_cstr(&records));
 	jem_buf_deinit(&records);
 }
 
-/* Outcomes reach the sender; what it does not learn before the kill it sends again. */
-static bool note_outcomes(void)
+static uint32_t life_us(void)
 {
-	bool is_all = true;
-
-	for (uint64_t ticket = 0; ticket < feeder.next_ticket; ticket++)
-		if (feeder.settled[ticket])
-			shared->is_settled[batch_of[ticket]] = 1;
-	for (int seq = 0; seq < BATCHES; seq++)
-		is_all &= shared->is_settled[seq];
-	return is_all;
+	return 500 + lives_random(lives_random(4) ? 12000 : 60000);
 }
 
-static void arm_kill(uint32_t micros)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
-	struct itimerspec when = { .it_value = { micros / 1000000,
-						 (long)(micros % 1000000) * 1000 } };
-	timer_t timer;
-
-	CHECK_OK(timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer));
-	CHECK_OK(timer_settime(timer, 0, &when, NULL));
-}
-
-/* One life of the receiver; sends what is not settled, in order, some of it twice. */
-static void live(bool is_killed)
-{
-	/* As if the connection were lost before any outcome came back. */
-	bool is_deaf = is_killed && !random_below(3);
-
-	if (is_killed)
-		arm_kill(500 + random_below(random_below(4) ? 12000 : 60000));
-	feeder_open(&feeder);
-	for (uint64_t seq = 0; seq < BATCHES; seq++) {
-		if (shared->is_settled[seq])
-			continue;
-		send_batch(seq);
-		if (!random_below(20))
-			send_batch(seq);
-		if (!random_below(3)) {
-			feeder_pass(&feeder);
-			if (!is_deaf)
-				note_outcomes();
-		}
-	}
-	do {
-		uv_run(&feeder.loop, UV_RUN_ONCE);
-	} while (!note_outcomes());
-	feeder_close(&feeder);
-}
-
-static bool spawn_life(bool is_killed)
-{
-	int status;
-	pid_t pid = fork();
-
-	CHECK_OK(pid);
-	if (!pid) {
-		close(STDERR_FILENO); /* it tells how it goes on, every time */
-		CHECK_EQ(open("/dev/null", O_WRONLY), STDERR_FILENO);
-		live(is_killed);
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
-	return WIFEXITED(status);
-}
-
-static int open_data(void)
-{
-	char path[400];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/site/user/job/data", feeder.out);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CHECK_OK(fd);
-	return fd;
-}
+static const struct lives_sender sender = { .feeder = &feeder,
+					    .batches = BATCHES,
+					    .send = send_batch,
+					    .life_us = life_us,
+					    .is_lossy = true };
 
 /* Where streams.json says that data/log.jsonl ends, if its segment is still the current one. */
 static long checkpoint_bytes(void)
@@ -246,14 +158,14 @@ static void tear(void)
 		if (!end || !seq)
 			break;
 		line = end + 1;
-		if (shared->is_settled[strtoul(seq + 6, NULL, 10)] && line - text > known)
+		if (lives_is_settled(strtoul(seq + 6, NULL, 10)) && line - text > known)
 			known = line - text;
 	}
 	free(text);
 	if (size <= known)
 		return;
 	snprintf(path, sizeof(path), "%s/site/user/job/data/log.jsonl", feeder.out);
-	CHECK_OK(truncate(path, known + random_below((uint32_t)(size - known + 1))));
+	CHECK_OK(truncate(path, known + lives_random((uint32_t)(size - known + 1))));
 	torn++;
 }
 
@@ -288,7 +200,7 @@ static void check_counts(const uint8_t *counts, const char *where)
 static void check_data(void)
 {
 	static uint8_t counts[BATCHES * (RECORDS + 1)];
-	auto_close int data = open_data();
+	auto_close int data = lives_open_folder(&feeder, "data");
 	auto_replay struct jem_replay *replay = NULL;
 	struct jem_replay_record record;
 
@@ -328,31 +240,20 @@ static void check_job_log(void)
 
 CASE(writes_every_record_once_whenever_it_is_killed)
 {
-	const char *seed = getenv("JEM_TEST_SEED");
-	int kills = getenv("JEM_TEST_LONG") ? 300 : 40;
-	int killed = 0;
 	char *streams;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	CHECK(shared != MAP_FAILED);
 	feeder_init(&feeder);
-	shared->random = seed ? (uint32_t)strtoul(seed, NULL, 10) : (uint32_t)time(NULL);
-	printf("# JEM_TEST_SEED=%" PRIu32 "\n", shared->random);
-	for (; killed < kills && !spawn_life(true); killed++)
-		if (random_below(2))
-			tear();
-	while (!spawn_life(false))
-		;
-	printf("# killed %d times, torn %d times\n", killed, torn);
-	fflush(stdout);
+	lives_open(&sender);
+	lives_kill(&sender, 40, tear);
+	lives_finish(&sender);
+	printf("# torn %d times\n", torn);
 	check_data();
 	check_job_log();
 	streams = feeder_read(&feeder, "streams.json");
 	CHECK_CONTAINS(streams, "\"missing\":[],\"records_missing\":0");
 	free(streams);
 	feeder_deinit(&feeder);
-	munmap(shared, sizeof(*shared));
+	lives_close();
 }
 
 static void remove_streams(void)
@@ -388,29 +289,15 @@ static void check_rows(void)
 
 CASE(writes_every_row_once_without_streams_json)
 {
-	const char *seed = getenv("JEM_TEST_SEED");
-	int kills = getenv("JEM_TEST_LONG") ? 300 : 40;
-	int killed = 0;
-
 	is_sampling = true;
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	CHECK(shared != MAP_FAILED);
 	feeder_init(&feeder);
-	shared->random = seed ? (uint32_t)strtoul(seed, NULL, 10) : (uint32_t)time(NULL);
-	printf("# JEM_TEST_SEED=%" PRIu32 "\n", shared->random);
-	for (; killed < kills && !spawn_life(true); killed++)
-		if (random_below(2))
-			remove_streams();
+	lives_open(&sender);
+	CHECK_GE(lives_kill(&sender, 40, remove_streams), 10);
 	remove_streams();
-	while (!spawn_life(false))
-		;
-	printf("# killed %d times\n", killed);
-	fflush(stdout);
-	CHECK_GE(killed, 10);
+	lives_finish(&sender);
 	check_rows();
 	feeder_deinit(&feeder);
-	munmap(shared, sizeof(*shared));
+	lives_close();
 }
 
 TESTS(T(writes_every_record_once_whenever_it_is_killed),
