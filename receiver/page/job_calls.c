@@ -223,18 +223,11 @@ static void put_drawing(struct jem_html *html, const struct jem_job_model *model
 
 static void put_flame_tools(struct jem_html *html)
 {
-	html_open(html, "div");
-	html_class(html, "tools noprint");
-	html_attr(html, "hidden", ""); /* the script shows what needs it */
-	html_open(html, "input");
-	html_attr(html, "type", "search");
-	html_attr(html, "id", "flame-search");
-	html_attr(html, "placeholder", "find functions");
-	html_attr(html, "aria-label", "find functions in the flame graph");
-	jem_html_close(html);
-	html_open(html, "button");
-	html_attr(html, "type", "button");
-	html_attr(html, "id", "flame-reset");
+	static const struct jem_search_tools tools = { "flame-search", "find functions",
+						       "find functions in the flame graph",
+						       "flame-reset" };
+
+	jem_search_tools_begin(html, &tools);
 	jem_html_text(html, "show all");
 	jem_html_close(html);
 	jem_html_close(html);

@@ -72,18 +72,10 @@ static void put_line(struct jem_html *html, const struct jem_model_line *line)
 
 static void put_line_tools(struct jem_html *html)
 {
-	html_open(html, "div");
-	html_class(html, "tools noprint");
-	html_attr(html, "hidden", ""); /* the script shows what needs it */
-	html_open(html, "input");
-	html_attr(html, "type", "search");
-	html_attr(html, "id", "search");
-	html_attr(html, "placeholder", "search these lines");
-	html_attr(html, "aria-label", "search these lines");
-	jem_html_close(html);
-	html_open(html, "button");
-	html_attr(html, "type", "button");
-	html_attr(html, "id", "levels");
+	static const struct jem_search_tools tools = { "search", "search these lines",
+						       "search these lines", "levels" };
+
+	jem_search_tools_begin(html, &tools);
 	html_attr(html, "aria-pressed", "false");
 	jem_html_text(html, "only warnings and errors");
 	jem_html_close(html);

@@ -43,3 +43,19 @@ void jem_table_end(struct jem_html *html)
 	jem_html_close(html); /* table */
 	jem_html_close(html); /* div */
 }
+
+void jem_search_tools_begin(struct jem_html *html, const struct jem_search_tools *tools)
+{
+	html_open(html, "div");
+	html_class(html, "tools noprint");
+	html_attr(html, "hidden", ""); /* the script shows what needs it */
+	html_open(html, "input");
+	html_attr(html, "type", "search");
+	jem_html_attr(html, "id", tools->id);
+	jem_html_attr(html, "placeholder", tools->placeholder);
+	jem_html_attr(html, "aria-label", tools->label);
+	jem_html_close(html);
+	html_open(html, "button");
+	html_attr(html, "type", "button");
+	jem_html_attr(html, "id", tools->button_id);
+}

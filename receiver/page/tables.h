@@ -15,4 +15,13 @@ void jem_table_head(struct jem_html *html, const char *class, const char *text);
 void jem_table_rows(struct jem_html *html);
 void jem_table_end(struct jem_html *html);
 
+/* What searches in something, and a button beside it; all texts are ours. The caller closes the element. */
+struct jem_search_tools {
+	const char *id;
+	const char *placeholder;
+	const char *label;
+	const char *button_id;
+};
+void jem_search_tools_begin(struct jem_html *html, const struct jem_search_tools *tools);
+
 #endif

@@ -23,14 +23,10 @@ TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(TOP, "tests", "flow", "plans"), os.path.join(TOP, "tests", "flow")]
 import image as images  # noqa: E402  pylint: disable=wrong-import-position
 import sources  # noqa: E402  pylint: disable=wrong-import-position
+from sources import LUA, ZLIB, amalgamate, folder_of, run, write  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
 SYMBOLS = os.environ.get("JEM_SYMBOLS", os.path.join(BUILD, "jem-symbols"))
-LUA = ("lapi lcode lctype ldebug ldo ldump lfunc lgc llex lmem lobject lopcodes lparser lstate lstring "
-       "ltable ltm lundump lvm lzio lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib "
-       "lstrlib ltablib lutf8lib linit lua").split()
-ZLIB = ("adler32 crc32 deflate infback inffast inflate inftrees trees zutil compress uncompr gzclose "
-        "gzlib gzread gzwrite").split()
 SCRIPT = """
 local t = {} for i = 1, 200 do t[i] = (i * 7919) % 211 end table.sort(t)
 local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
@@ -78,38 +74,7 @@ int main() {
   std::printf("%d %d %g %zu\\n", (int)r.status, w.n, sum, out.n);
 }
 """
-# name: package, folder's beginning, language
-PROGRAMS = {"lua": ("lua5.4", "lua5.4-", "c"), "zlib": ("zlib", "zlib-", "c"),
-            "sqlite": ("sqlite3", "sqlite3-", "c"), "tinyxml2": ("tinyxml2", "tinyxml2-", "c++"),
-            "pugixml": ("pugixml", "pugixml-", "c++")}
-
-
-def run(command, **more):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more)
-    if done.returncode:
-        raise SystemExit("%s\n%s" % (" ".join(command), done.stdout.decode(errors="replace")[-2000:]))
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
-def folder_of(work, name):
-    found = [entry for entry in sorted(os.listdir(work))
-             if entry.startswith(PROGRAMS[name][1]) and os.path.isdir(os.path.join(work, entry))]
-    return os.path.join(work, found[0]) if found else None
-
-
-def amalgamate(work):
-    """sqlite3.c and shell.c, once."""
-    build = os.path.join(work, "sqlite-build")
-    if not os.path.exists(os.path.join(build, "shell.c")):
-        os.makedirs(build, exist_ok=True)
-        run([os.path.join(folder_of(work, "sqlite"), "configure"), "-q", "--disable-tcl"], cwd=build)
-        run(["make", "sqlite3.c", "shell.c"], cwd=build)
-    return build
+PROGRAMS = {name: entry for name, entry in sources.PROGRAMS.items() if name != "threads"}
 
 
 def sources_of(work, name):
@@ -197,7 +162,7 @@ def one(options, name, compiler, level):
     program = os.path.join(work, "%s-%s-%s" % (name, compiler, level))
     files, arguments = options.sources[name]
     cwd = folder_of(work, name) if name == "tinyxml2" else work  # its test reads and writes files
-    command = {"gcc": "g++", "clang": "clang++"}.get(compiler) if PROGRAMS[name][2] == "c++" else compiler
+    command = sources.CXX.get(compiler) if PROGRAMS[name][2] == "c++" else compiler
     if not os.path.exists(program):
         run(["nice", command, "-g", "-" + level, "-w", "-finstrument-functions"] +
             [file for file in files if not file.startswith("-l")] + ["-o", program] +
@@ -288,4 +253,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except sources.Unavailable as why:
+        sys.exit(str(why))
