@@ -4,9 +4,11 @@
 
     tests/bench/metrics.py [cost] [run] [ticks] [stall] [harm]      default: all
 
-Needs the build (top_builddir), `make bench-metrics` builds what it runs. Peers that are installed
-(collectd, prometheus-node-exporter) run beside us, in the same seconds. Everything listens on
-loopback or on sockets in a private folder, and is ended by its pid.
+Takes under four minutes. More is had by BENCH_ROUNDS (of stall: 3) and BENCH_SECONDS (of cost: 20;
+run takes half as many more, a round of stall a fifth). Needs the build (top_builddir), `make
+bench-metrics` builds what it runs. Peers that are installed (collectd, prometheus-node-exporter) run
+beside us, in the same seconds. Everything listens on loopback or on sockets in a private folder, and
+is ended by its pid.
 """
 import http.client
 import os
@@ -24,8 +26,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
 PAYLOAD = os.path.join(BUILD, "tests/bench/payload")
 PROBE = os.path.join(BUILD, "tests/flow/metrics_probe")
-STALL_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
-COST_S = float(os.environ.get("BENCH_SECONDS", "30"))
+STALL_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+COST_S = float(os.environ.get("BENCH_SECONDS", "20"))
+STALL_S = max(4, round(COST_S / 5))
 
 COLLECTD = """
 BaseDir "{folder}"
@@ -177,7 +180,7 @@ def bench_run():
     """All that `jem run` starts, with page and graphs drawn as they are."""
     folder = tempfile.mkdtemp(prefix="jem-bench-")
     report = os.path.join(folder, "report")
-    seconds = max(COST_S, 60)
+    seconds = 1.5 * COST_S
     job = subprocess.Popen([os.path.join(BUILD, "jem"), "run", "--quiet", "--out", report, "--",
                             PAYLOAD, "eight", str(seconds + 15)])
     time.sleep(5)  # all have started
@@ -199,7 +202,7 @@ def bench_run():
 def probe_cost(payload, *options, interval=0.1):
     """Processor time a tick, in us, without start and end, by two lengths."""
     costs = []
-    for seconds in (2, 8):
+    for seconds in (1, 4):
         done = subprocess.run(
             [PROBE, "--interval", str(interval), "--quiet", "--cost", *options, "--", PAYLOAD,
              *payload, str(seconds)], stderr=subprocess.PIPE, check=True)
@@ -214,14 +217,14 @@ def opens_a_tick(payload, *options):
     if not shutil.which("strace"):
         return None
     counts = []
-    for seconds in (2, 6):
+    for seconds in (2, 4):
         with tempfile.NamedTemporaryFile("r") as log:
             subprocess.run(
                 ["strace", "-f", "-qq", "-e", "trace=openat,newfstatat,getdents64", "-o", log.name,
                  PROBE, "--interval", "0.5", "--quiet", *options, "--", PAYLOAD, *payload,
                  str(seconds)], check=True, stderr=subprocess.DEVNULL)
             counts.append(sum('"/proc' in line for line in log))
-    return (counts[1] - counts[0]) / 8
+    return (counts[1] - counts[0]) / 4
 
 
 def bench_ticks():
@@ -246,14 +249,13 @@ def read_rollup(stopping, pid_of):
             pass
 
 
-def stall_run(mib, mappings, watcher):
+def stall_run(child, watcher):
     """p50, p99.9 and longest wait of the payload; `watcher` is given its process and returns an
     ending."""
-    child = subprocess.Popen([PAYLOAD, "stall", str(mib), str(mappings), "15"],
-                             stdout=subprocess.PIPE)
     end = watcher(child)
-    line = child.stdout.read().splitlines()[-1]
-    child.wait()
+    child.stdin.write(b"\n")
+    child.stdin.flush()
+    line = child.stdout.readline()
     end()
     return tuple(float(number) for number in line.split())
 
@@ -306,13 +308,16 @@ def bench_stall():
                 "smaps_rollup at 1 Hz": watch_by_rollup}
     # Other load comes when it likes, so they take turns; the least and the median of the longest
     # waits tell what the readings cost.
-    print(f"map, touch, unmap a page beside {mib} MiB for 15 s, ms; {STALL_ROUNDS} rounds in turn")
+    print(f"map, touch, unmap a page beside {mib} MiB for {STALL_S} s, ms; {STALL_ROUNDS} rounds in turn")
     print(f"{'':36} {'p99.9':>8} {'longest: least':>15} {'median':>8} {'greatest':>9}")
     for mappings in (1, 64):
         runs = {name: [] for name in watchers}
-        for _ in range(STALL_ROUNDS):
-            for name, watcher in watchers.items():
-                runs[name].append(stall_run(mib, mappings, watcher))
+        with subprocess.Popen([PAYLOAD, "stall", str(mib), str(mappings), str(STALL_S)],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            for _ in range(STALL_ROUNDS):
+                for name, watcher in watchers.items():
+                    runs[name].append(stall_run(child, watcher))
+            child.stdin.close()
         for name, got in runs.items():
             longest = sorted(g[2] for g in got)
             print(f"{mappings:4} mappings  {name:22} "

@@ -2,8 +2,9 @@
 /*
  * payload WHAT [ARG]...: jobs whose own time tells what watching them costs.
  *
- *   stall MIB MAPPINGS SECONDS   holds MIB of small pages in MAPPINGS mappings, then maps, touches
- *                                and unmaps a little, again and again: "p50 P99.9 max" in ms
+ *   stall MIB MAPPINGS SECONDS   holds MIB of small pages in MAPPINGS mappings, and for each line of
+ *                                standard input maps, touches and unmaps a little, again and again:
+ *                                "p50 P99.9 max" in ms
  *   fork COUNT                   microseconds a fork and wait
  *   thread COUNT                 microseconds a thread
  *   events FORKS THREADS EVENTS  microseconds a fork, and a thread, under so many inherited perf
@@ -84,21 +85,11 @@ static size_t take_samples(float *samples, size_t room, double end)
 	return count;
 }
 
-static void stall(size_t mib, size_t mappings, double seconds)
+static void tell_waits(size_t mib, double seconds, float *samples)
 {
-	size_t piece = (mib << 20) / mappings;
-	float *samples = malloc(SAMPLES_MAX * sizeof(*samples));
 	size_t count = 0;
-	double end;
+	double end = now() + seconds;
 
-	for (size_t i = 0; i < mappings; i++) {
-		char *memory = map(piece + 4096);
-
-		madvise(memory, piece, MADV_NOHUGEPAGE);
-		memset(memory, 1, piece);
-		mprotect(memory + piece, 4096, PROT_NONE); /* neighbours would become one */
-	}
-	end = now() + seconds;
 	for (int half = 0; now() < end && count < SAMPLES_MAX; half++) {
 		/* A fiftieth comes and goes each half second, so that reading it again is worth it. */
 		size_t extra = half % 2 ? (mib << 20) / 50 : 4096;
@@ -112,6 +103,26 @@ static void stall(size_t mib, size_t mappings, double seconds)
 	qsort(samples, count, sizeof(*samples), by_value);
 	printf("%.4f %.4f %.4f\n", samples[count / 2], samples[count * 999 / 1000],
 	       samples[count - 1]);
+	fflush(stdout);
+}
+
+/* The memory is touched once: on a busy machine that takes longer than what is measured. */
+static void stall(size_t mib, size_t mappings, double seconds)
+{
+	size_t piece = (mib << 20) / mappings;
+	float *samples = malloc(SAMPLES_MAX * sizeof(*samples));
+	int c;
+
+	for (size_t i = 0; i < mappings; i++) {
+		char *memory = map(piece + 4096);
+
+		madvise(memory, piece, MADV_NOHUGEPAGE);
+		memset(memory, 1, piece);
+		mprotect(memory + piece, 4096, PROT_NONE); /* neighbours would become one */
+	}
+	while ((c = getchar()) != EOF)
+		if (c == '\n')
+			tell_waits(mib, seconds, samples);
 }
 
 static void forks(long count)
