@@ -268,6 +268,9 @@ def every_message_of_a_daemon_is_in_the_contract(folder):
         recorder.wait(lambda seen: any(r["state"] == "monitor_ended"
                                        for r in seen.records("status")), what="the end")
         check_equal(daemon.wait(20), 0)
+        # streams are told in no order among each other
+        recorder.wait(lambda seen: {"log", "metric", "status"} <= {m.head["kind"] for m in seen.messages
+                                                                   if m.head["final"]}, what="all streams")
         recorder.check_streams()
         texts = [r["text"] for r in recorder.records("log") if r["file"].endswith("job.log")]
         check_equal(texts[-300:], [f"line {i}" for i in range(1, 301)], "lines")

@@ -65,6 +65,8 @@ def ends_cleanly_on(folder, sig):
     text, final, snapshot = (os.path.join(folder, n) for n in ("m.txt", "m.json",
                                                                "m.json_snapshot"))
     wait_until(lambda: os.path.exists(text) and len(read_text(text)) >= 4, what="four lines")
+    # Pages shared with others are counted when there is time for it; the summary has it then.
+    wait_until(lambda: read_text(text)[-1]["pss"] > 64 << 10, what="a reading of PSS")
     live = read_json(snapshot)
     check(live["Max"]["rss"] > 64 << 10, "the snapshot has no resident set")
     check(not os.path.exists(final), "a summary before the end")
@@ -117,11 +119,12 @@ def runs_a_command_and_ends_with_its_exit_status(folder):
 
 @case
 def sees_the_peak_of_a_job_shorter_than_an_interval(folder):
-    daemon = prmon(folder, "--", sys.executable, "-c", HOLD.format(mb=200) + "del memory")
+    daemon = prmon(folder, "--interval", "60", "--", sys.executable, "-c",
+                   HOLD.format(mb=200) + "del memory")
     check_equal(daemon.wait(timeout=20), 0, "exit status")
     summary = read_json(os.path.join(folder, "prmon.json"))
     # it is our own child: its peak is in what is left of it until we wait for it
-    check(summary["Max"]["wtime"] <= 2, f"it took {summary['Max']['wtime']} s")
+    check(summary["Max"]["wtime"] < 60, f"it took {summary['Max']['wtime']} s")
     check(summary["Max"]["rss"] > 200 << 10, f"Max.rss is {summary['Max']['rss']}")
     check_equal(len(read_text(os.path.join(folder, "prmon.txt"))) >= 1, True, "has a line")
 
