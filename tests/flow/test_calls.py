@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from contract import Recorder
+from feeding import start_broker
 from jemtest import (BUILD, TOP, case, check, check_equal, check_in, jem, main, program, skip, spawn,
                      wait_until)
 
@@ -67,6 +68,22 @@ def only_dead_end(folder, text):
     check_equal(len(found), 1, f"records about calls in {found}")
     check_in(text, found[0]["text"])
     check(found[0]["remedy"], "a dead end has no remedy")
+
+
+def need_tracer():
+    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
+        skip("libjemtrace.so or jem-symbols is not built")
+
+
+def wait_for_all_calls(recorder):
+    recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
+                                                       if m.head["final"]}, what="all calls")
+    recorder.check_streams()
+
+
+def totals(recorder):
+    """What the last profile says of each function."""
+    return {p["function"]: p for p in recorder.records("profile") if "node" not in p}
 
 
 @case
@@ -184,11 +201,6 @@ def tells_of_programs_without_hooks(folder):
     done = place.run("run", "--out", "out", "--calls", "main", "--", job)
     check_equal((done.returncode, done.stderr.decode().count("calls are not traced")), (7, 0))
     only_dead_end(folder, "not built with -finstrument-functions")
-
-
-def need_tracer():
-    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
-        skip("libjemtrace.so or jem-symbols is not built")
 
 
 @case
@@ -338,9 +350,7 @@ def looks_through_a_script_at_its_interpreter(folder):
 
 @case
 def says_that_a_running_job_cannot_be_preloaded(folder):
-    url = f"unix:{folder}/broker.sock"
-    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
-    broker.stdout.readline()
+    url = start_broker(folder)
     job = spawn(["cat"], stdin=subprocess.PIPE)
     with Recorder(url) as recorder:
         spawn([program("jemd"), "--broker", url, "--pid", str(job.pid), "--set", "calls.include=f"])
@@ -414,9 +424,7 @@ def control_refuses_what_cannot_be_changed(folder):
 
 @case
 def control_finds_a_job_without_a_folder_by_its_name(folder):
-    url = f"unix:{folder}/broker.sock"
-    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
-    broker.stdout.readline()
+    url = start_broker(folder)
     name = f"job-{os.getpid()}"
     place, child = with_fake_job(folder, "--job", name, "--broker", url)
     check_equal(place.run("control", name, "--set", "calls.off=yes").returncode, 0)
@@ -448,11 +456,8 @@ def check_account(recorder):
 
 @case
 def traces_a_program_and_publishes_its_calls(folder):
-    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
-        skip("libjemtrace.so or jem-symbols is not built")
-    url = f"unix:{folder}/broker.sock"
-    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
-    broker.stdout.readline()
+    need_tracer()
+    url = start_broker(folder)
     job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
     with Recorder(url) as recorder:
         # Long enough for any machine; events before the plan would have no values.
@@ -461,9 +466,7 @@ def traces_a_program_and_publishes_its_calls(folder):
         check_equal((done.returncode, done.stdout), (3, b"115\n"))
         recorder.wait(lambda seen: any(r["state"] == "monitor_ended"
                                        for r in seen.records("status")), what="the end")
-        recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
-                                                           if m.head["final"]}, what="all calls")
-        recorder.check_streams()
+        wait_for_all_calls(recorder)
         calls = recorder.records("call")
         check_equal([c["event"] for c in calls].count("enter"), 11, "enters")
         check_equal([c["event"] for c in calls].count("exit"), 11, "exits")
@@ -476,7 +479,7 @@ def traces_a_program_and_publishes_its_calls(folder):
         exits = [c for c in calls if c["function"] == "walk" and c["event"] == "exit"]
         check_equal(exits[0]["return"]["value"], 115)
         check(exits[0]["duration_ns"] > 0, "no duration")
-        last = {p["function"]: p for p in recorder.records("profile") if "node" not in p}
+        last = totals(recorder)
         check_equal((last["leaf"]["calls"], last["leaf"]["returns"], last["walk"]["calls"]),
                     (10, 10, 1), "profile")
         check_equal([c["function"] for c in last["leaf"]["callers"]], ["walk"])
@@ -485,8 +488,7 @@ def traces_a_program_and_publishes_its_calls(folder):
 
 @case
 def takes_members_by_the_file_that_defines_them(folder):
-    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
-        skip("libjemtrace.so or jem-symbols is not built")
+    need_tracer()
     sources = {"fit.h": "struct Fit {\n\n int run(int n);\n int inside(int n) { return n; }\n};\n",
                "fit.cc": '#include "fit.h"\n\n\n\nint Fit::run(int n) { return inside(n); }\n',
                "main.cc": '#include "fit.h"\nint main() { return Fit().run(0); }\n'}
@@ -512,22 +514,17 @@ def takes_members_by_the_file_that_defines_them(folder):
 
 @case
 def counts_and_names_what_was_called_before_the_plan_was_there(folder):
-    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
-        skip("libjemtrace.so or jem-symbols is not built")
-    url = f"unix:{folder}/broker.sock"
-    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
-    broker.stdout.readline()
+    need_tracer()
+    url = start_broker(folder)
     job = compile_program(folder, "job", "-O0", "-finstrument-functions", source=SOURCE)
     with Recorder(url) as recorder:
         done = jem("run", "--broker", url, "--calls", "leaf", "--", job, cwd=folder)
         check_equal((done.returncode, done.stdout), (3, b"115\n"))
-        recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
-                                                           if m.head["final"]}, what="all calls")
-        recorder.check_streams()
+        wait_for_all_calls(recorder)
         calls = recorder.records("call")
         check_equal([(c["function"], c["event"]) for c in calls],
                     [("leaf", "enter"), ("leaf", "exit")] * 10)
-        last = {p["function"]: p for p in recorder.records("profile") if "node" not in p}
+        last = totals(recorder)
         check_equal((last["leaf"]["calls"], last["leaf"]["returns"]), (10, 10), "profile")
 
 
@@ -566,11 +563,8 @@ int main(void) { return walk(2) > 1; }
 
 @case
 def puts_calls_under_those_that_began_before_the_plan_was_there(folder):
-    if not library() or not os.path.exists(os.path.join(BUILD, "jem-symbols")):
-        skip("libjemtrace.so or jem-symbols is not built")
-    url = f"unix:{folder}/broker.sock"
-    broker = spawn([program("jem-tool"), "broker", "--listen", url], stdout=subprocess.PIPE)
-    broker.stdout.readline()
+    need_tracer()
+    url = start_broker(folder)
     job = compile_program(folder, "job", "-O2", "-fno-inline", "-finstrument-functions",
                           source=LONG_SOURCE)
     with Recorder(url) as recorder:
@@ -584,8 +578,7 @@ def puts_calls_under_those_that_began_before_the_plan_was_there(folder):
         with open(os.path.join(folder, "stop"), "w", encoding="utf-8"):
             pass
         check_equal(run.wait(60), 0)
-        recorder.wait(lambda seen: {"call", "profile"} <= {m.head["kind"] for m in seen.messages
-                                                           if m.head["final"]}, what="all calls")
+        wait_for_all_calls(recorder)
         records = recorder.records("profile")
         last = {p["function"]: p for p in records if "node" not in p}
         nodes = {p["function"]: p for p in records if p.get("node")}
