@@ -4,7 +4,7 @@
 
     tests/bench/metrics.py [cost] [run] [ticks] [stall] [harm]      default: all
 
-Takes under four minutes. More is had by BENCH_ROUNDS (of stall: 3) and BENCH_SECONDS (of cost: 20;
+Takes under four minutes. More is had by BENCH_ROUNDS (of stall and harm: 3) and BENCH_SECONDS (of cost: 20;
 run takes half as many more, a round of stall a fifth). Needs the build (top_builddir), `make
 bench-metrics` builds what it runs. Peers that are installed (collectd, prometheus-node-exporter) run
 beside us, in the same seconds. Everything listens on loopback or on sockets in a private folder, and
@@ -26,7 +26,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir", os.path.join(TOP, "build"))
 PAYLOAD = os.path.join(BUILD, "tests/bench/payload")
 PROBE = os.path.join(BUILD, "tests/flow/metrics_probe")
-STALL_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 COST_S = float(os.environ.get("BENCH_SECONDS", "20"))
 STALL_S = max(4, round(COST_S / 5))
 
@@ -308,13 +308,13 @@ def bench_stall():
                 "smaps_rollup at 1 Hz": watch_by_rollup}
     # Other load comes when it likes, so they take turns; the least and the median of the longest
     # waits tell what the readings cost.
-    print(f"map, touch, unmap a page beside {mib} MiB for {STALL_S} s, ms; {STALL_ROUNDS} rounds in turn")
+    print(f"map, touch, unmap a page beside {mib} MiB for {STALL_S} s, ms; {ROUNDS} rounds in turn")
     print(f"{'':36} {'p99.9':>8} {'longest: least':>15} {'median':>8} {'greatest':>9}")
     for mappings in (1, 64):
         runs = {name: [] for name in watchers}
         with subprocess.Popen([PAYLOAD, "stall", str(mib), str(mappings), str(STALL_S)],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-            for _ in range(STALL_ROUNDS):
+            for _ in range(ROUNDS):
                 for name, watcher in watchers.items():
                     runs[name].append(stall_run(child, watcher))
             child.stdin.close()
@@ -331,9 +331,9 @@ def payload_us(what, count, *options, watched=True):
     command = [PAYLOAD, what, str(count)]
     if watched:
         command = [PROBE, "--quiet", *options, "--"] + command
-    # the best of seven: other load on the machine only ever adds
+    # the best of some: other load on the machine only ever adds
     return min(float(subprocess.run(command, stdout=subprocess.PIPE, check=True)
-                     .stdout.split()[-1]) for _ in range(7))
+                     .stdout.split()[-1]) for _ in range(ROUNDS))
 
 
 def bench_harm():
@@ -347,7 +347,7 @@ def bench_harm():
     for events in (0, 2, 16, 64, 128):
         runs = [subprocess.run([PAYLOAD, "events", "1000", "2000", str(events)],
                                stdout=subprocess.PIPE, check=True).stdout.split()
-                for _ in range(7)]
+                for _ in range(ROUNDS)]
         print(f"{events:28}  {min(float(r[0]) for r in runs):8.2f}  "
               f"{min(float(r[1]) for r in runs):8.2f}")
 
