@@ -21,6 +21,14 @@ ENDED = {"dt_ns": 0, "state": "ended", "text": "ended with exit status 0", "exit
          "memory_limit_bytes": 4 << 30}
 
 
+def start_collector(folder):
+    """With its socket in the folder, where jem run puts it."""
+    collector = Collector(folder).start()
+    os.makedirs(collector.out, exist_ok=True)
+    os.link(collector.path, os.path.join(collector.out, "broker.sock"))
+    return collector
+
+
 def sample(second):
     return [{"dt_ns": 0, "scope": "node", "values": {"cpu_count": 2, "load1": 1.5,
                                                      "work_free_bytes": 9 << 30}},
@@ -91,10 +99,7 @@ class Screen:
 
 @case
 def prints_lines_in_a_pipe_and_ends_with_the_job(folder):
-    collector = Collector(folder).start()
-    # jem run puts the socket into the folder
-    os.makedirs(collector.out, exist_ok=True)
-    os.link(collector.path, os.path.join(collector.out, "broker.sock"))
+    collector = start_collector(folder)
     watch = spawn([program("jem"), "watch", collector.out], stdout=subprocess.PIPE)
     feed = Feed(collector.url)
     feed.send(batch([STATUS], kind="status"), topic("status"))
@@ -144,9 +149,7 @@ def replays_a_folder_as_it_was_recorded(folder):
 
 @case
 def shows_a_tidy_screen_and_gives_the_terminal_back(folder):
-    collector = Collector(folder).start()
-    os.makedirs(collector.out, exist_ok=True)
-    os.link(collector.path, os.path.join(collector.out, "broker.sock"))
+    collector = start_collector(folder)
     feed = Feed(collector.url)
     send_minute(feed)
     feed.wait()
@@ -189,9 +192,7 @@ def send_profile(feed, second, **calls):
 
 @case
 def shows_a_line_of_calls(folder):
-    collector = Collector(folder).start()
-    os.makedirs(collector.out, exist_ok=True)
-    os.link(collector.path, os.path.join(collector.out, "broker.sock"))
+    collector = start_collector(folder)
     feed = Feed(collector.url)
     feed.send(batch([STATUS], kind="status", t0_us=int(time.time() * 1e6)), topic("status"))
     send_profile(feed, 0, leaf=300, walk=100)
@@ -224,9 +225,7 @@ def shows_a_line_of_calls(folder):
 
 @case
 def survives_suspension_and_ends_on_signals(folder):
-    collector = Collector(folder).start()
-    os.makedirs(collector.out, exist_ok=True)
-    os.link(collector.path, os.path.join(collector.out, "broker.sock"))
+    collector = start_collector(folder)
     feed = Feed(collector.url)
     send_minute(feed)
     feed.wait()
