@@ -74,6 +74,16 @@ CASE(shows_booleans_and_characters)
 	bench_end(&bench);
 }
 
+#if LDBL_MANT_DIG == 64
+/* valgrind computes with 64 bits where the processor has 80. */
+static bool has_long_range(void)
+{
+	volatile long double largest = LDBL_MAX;
+
+	return largest / 2 != largest;
+}
+#endif
+
 CASE(shows_floating_point)
 {
 	struct value_bench bench;
@@ -102,8 +112,10 @@ CASE(shows_floating_point)
 	CHECK_STR(ONE(&bench, x87, (long double)0), "0");
 	CHECK_STR(ONE(&bench, x87, (long double)-INFINITY), "\"-inf\"");
 	CHECK_STR(ONE(&bench, x87, (long double)NAN), "\"nan\"");
-	CHECK_STR(ONE(&bench, x87, (long double)1e4000L), "\"1e+4000\"");
-	CHECK_STR(ONE(&bench, x87, (long double)-1e-4000L), "\"-1e-4000\"");
+	if (has_long_range()) {
+		CHECK_STR(ONE(&bench, x87, (long double)1e4000L), "\"1e+4000\"");
+		CHECK_STR(ONE(&bench, x87, (long double)-1e-4000L), "\"-1e-4000\"");
+	}
 #else
 	(void)x87;
 #endif
