@@ -159,7 +159,7 @@ static int draw(struct jem_recording *recording, bool is_last)
 }
 
 /* The drawings count. What has to go for them is told on the page, which does not grow by it. */
-static void make_room(struct jem_recording *recording, uint64_t now_ms)
+static void make_room(struct jem_recording *recording, uint64_t now_ms, bool is_last)
 {
 	struct jem_job_model *model = recording->model;
 	uint64_t removed = jem_model_removed_records(model);
@@ -167,7 +167,7 @@ static void make_room(struct jem_recording *recording, uint64_t now_ms)
 	recording->next_look_ms = 0;
 	if (recording->folder < 0 || !jem_recording_is_settled(recording))
 		return;
-	if (recording->is_drawn_last)
+	if (is_last) /* nobody comes by again to tell what had to go */
 		jem_recording_finish(recording, now_ms);
 	else
 		jem_recording_keep_budget(recording, now_ms);
@@ -209,7 +209,7 @@ void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool i
 		tell_index(recording);
 	recording->is_drawable = status < 0;
 	recording->is_drawn_last = is_last || recording->model->monitor_ended;
-	make_room(recording, now_ms);
+	make_room(recording, now_ms, is_last);
 	cost_ms = (jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) * COST_FACTOR / 1000000;
 	recording->next_draw_ms = now_ms + (cost_ms > wait_ms ? cost_ms : wait_ms);
 }

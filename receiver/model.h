@@ -163,8 +163,7 @@ struct jem_model_stream {
 	uint64_t duplicates;
 	uint64_t missing_batches;
 	uint64_t missing_records;
-	uint64_t
-		removed_batches; /* whole, or of records of processes, for the bound on the folder */
+	uint64_t removed_batches; /* whole or in part, for the bound on the folder */
 	uint64_t removed_records;
 	uint64_t dropped[JEM_CAUSE_COUNT]; /* by the daemon, from the heads */
 	bool is_final;                     /* its last batch came */

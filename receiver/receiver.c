@@ -225,8 +225,10 @@ static void end_recording(struct jem_receiver *receiver, struct jem_recording *r
 	*at = recording->hash_next;
 	list_remove(receiver, recording);
 	jem_recording_finish(recording, now_ms());
-	if (is_drawn && recording->is_drawable && recording->folder >= 0)
+	if (is_drawn && recording->is_drawable && recording->folder >= 0) {
 		jem_recording_draw(recording, now_ms(), false);
+		jem_recording_finish(recording, now_ms()); /* what had to go for it is told */
+	}
 	receiver->common.stats.recordings--;
 	jem_recording_close(recording);
 }

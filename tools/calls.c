@@ -192,7 +192,8 @@ static int show_file(struct jem_calls *calls, const struct jem_tool_args *args)
 	if (asprintf(&folder, "%s/job", scratch.path) < 0)
 		folder = NULL;
 	options.out = folder;
-	status = folder ? jem_calls_file_record(&options, &result, &err) : -ENOMEM;
+	status = folder ? jem_calls_file_record(&options, &result, &err)
+			: jem_err_set(&err, -ENOMEM, "no memory");
 	if (status < 0) {
 		log_error("%s", err.text);
 		status = jem_calls_file_exit_status(status);
