@@ -40,9 +40,26 @@ CASE(keeps_the_first_pair_and_the_youngest)
 	CHECK_EQ(jem_ticks_to_ns(&ticks, 995), 100 + 1970);
 }
 
+#if defined(__x86_64__)
+/* What a reading of the clock takes at best: next to nothing, but some microseconds under valgrind. */
+static uint64_t reading_ns(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 1000; i++) {
+		uint64_t before = jem_now_ns();
+		uint64_t cost = jem_now_ns() - before;
+
+		least = cost < least ? cost : least;
+	}
+	return least;
+}
+#endif
+
 CASE(tells_an_instant_within_a_microsecond_of_the_clock)
 {
 #if defined(__x86_64__)
+	uint64_t slack_ns = 1000 + 2 * reading_ns();
 	struct jem_ticks ticks;
 
 	CHECK(jem_ticks_init(&ticks));
@@ -54,8 +71,8 @@ CASE(tells_an_instant_within_a_microsecond_of_the_clock)
 			uint64_t after = jem_now_ns();
 			uint64_t told = jem_ticks_to_ns(&ticks, reading);
 
-			CHECK_GE(told + 1000, before);
-			CHECK_LE(told, after + 1000);
+			CHECK_GE(told + slack_ns, before);
+			CHECK_LE(told, after + slack_ns);
 		}
 		for (uint64_t until = jem_now_ns() + 1000000; jem_now_ns() < until;)
 			continue;

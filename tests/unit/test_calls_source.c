@@ -508,6 +508,7 @@ CASE(gives_addresses_where_symbols_fail)
 
 CASE(waits_for_symbols_no_longer_than_it_may)
 {
+	struct jem_calls_account account;
 	struct stage stage;
 	FILE *file;
 
@@ -517,6 +518,7 @@ CASE(waits_for_symbols_no_longer_than_it_may)
 	fclose(file);
 	unknown_calls(&stage.job, 0, 1000);
 	say_hello(&stage);
+	RUN_UNTIL(&stage, jem_calls_source_account(stage.source, &account) && account.processes);
 	stage_settle(&stage, 0);
 	CHECK_EQ(count(&stage.rows, "\n"), 4);
 	CHECK_EQ(count(&stage.rows, "\"function\":\"0x5001010\""), 1);
