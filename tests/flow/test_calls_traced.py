@@ -104,7 +104,7 @@ def trace(folder, names, guard, as_user=()):
     traced = drive(folder, "traced", names, [
         program("jem"), "run", "--quiet", "--out", out, "--calls", "*", "--values",
         "--set", "calls.limit=0", "--set", "calls.process_limit=0",
-        "--set", "calls.wait=20s", "--set", f"calls.guard={guard}", "--"], as_user)
+        "--set", "calls.wait=20s", "--set", "run.drain=100s", "--set", f"calls.guard={guard}", "--"], as_user)
     return traced, Report(out)
 
 
