@@ -6,6 +6,7 @@
 #include "common/local_socket.h"
 #include "common/log.h"
 #include "daemon/batcher.h"
+#include "daemon/child.h"
 #include "daemon/control.h"
 #include "daemon/job.h"
 #include "daemon/notify.h"
@@ -18,9 +19,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -317,37 +316,6 @@ static void on_launcher_gone(void *arg)
 
 /* --- a job that we did not launch -------------------------------------------------------------- */
 
-static uint64_t microseconds(struct timeval time)
-{
-	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
-}
-
-/*
- * How a child of ours ended (prmon -- COMMAND); it stays for main to wait for. The system call has
- * an argument for the usage, which waitid(2) of libc leaves out.
- */
-static void peek_at_child(pid_t pid, struct jem_reaped *reaped)
-{
-	struct rusage usage;
-	siginfo_t info = { 0 };
-
-	if (syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOWAIT | WNOHANG, &usage) < 0 ||
-	    info.si_pid != pid)
-		return;
-	reaped->status = info.si_code == CLD_EXITED
-				 ? (info.si_status & 0xff) << 8
-				 : info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
-	reaped->user_us = microseconds(usage.ru_utime);
-	reaped->system_us = microseconds(usage.ru_stime);
-	reaped->maxrss_kb = (uint64_t)usage.ru_maxrss;
-	reaped->minor_faults = (uint64_t)usage.ru_minflt;
-	reaped->major_faults = (uint64_t)usage.ru_majflt;
-	reaped->in_blocks = (uint64_t)usage.ru_inblock;
-	reaped->out_blocks = (uint64_t)usage.ru_oublock;
-	reaped->voluntary_switches = (uint64_t)usage.ru_nvcsw;
-	reaped->involuntary_switches = (uint64_t)usage.ru_nivcsw;
-}
-
 static void on_pid_gone(uv_poll_t *poll, int status, int events)
 {
 	struct worker *worker = poll->data;
@@ -356,7 +324,7 @@ static void on_pid_gone(uv_poll_t *poll, int status, int events)
 	(void)status, (void)events;
 	uv_poll_stop(poll);
 	reaped.pid = worker->options->pid;
-	peek_at_child(reaped.pid, &reaped);
+	jem_child_peek(reaped.pid, &reaped);
 	end_job(worker, &reaped);
 }
 
