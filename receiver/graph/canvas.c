@@ -175,6 +175,26 @@ void jem_canvas_rect(struct jem_canvas *canvas, double x, double y, double w, do
 	canvas->ops->rects(canvas, &rect, 1, paint);
 }
 
+void jem_canvas_bars(struct jem_canvas *canvas, const struct jem_bar *bars, size_t count,
+		     double thickness, const struct jem_paint *paint)
+{
+	struct jem_rect rects[256];
+	size_t n = 0;
+
+	if (count && canvas->ops->bars) {
+		canvas->ops->bars(canvas, bars, count, thickness, paint);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		rects[n++] = (struct jem_rect){ bars[i].x0, bars[i].y - thickness / 2,
+						bars[i].x1 - bars[i].x0, thickness };
+		if (n == sizeof(rects) / sizeof(*rects) || i + 1 == count) {
+			canvas->ops->rects(canvas, rects, n, paint);
+			n = 0;
+		}
+	}
+}
+
 void jem_canvas_text(struct jem_canvas *canvas, double x, double y, const char *text,
 		     const struct jem_font *font)
 {

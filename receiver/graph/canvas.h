@@ -56,6 +56,13 @@ struct jem_rect {
 	double h;
 };
 
+/* A level bar: from x0 to x1, its middle at y. */
+struct jem_bar {
+	double x0;
+	double x1;
+	double y;
+};
+
 enum jem_anchor {
 	JEM_START,
 	JEM_MIDDLE,
@@ -86,6 +93,9 @@ struct jem_canvas_ops {
 			const struct jem_paint *paint);
 	void (*rects)(struct jem_canvas *canvas, const struct jem_rect *rects, size_t count,
 		      const struct jem_paint *paint);
+	/* NULL: as rects. */
+	void (*bars)(struct jem_canvas *canvas, const struct jem_bar *bars, size_t count,
+		     double thickness, const struct jem_paint *paint);
 	void (*text)(struct jem_canvas *canvas, double x, double y, const char *text,
 		     const struct jem_font *font);
 	double (*text_width)(struct jem_canvas *canvas, const char *text,
@@ -144,6 +154,9 @@ void jem_canvas_rects(struct jem_canvas *canvas, const struct jem_rect *rects, s
 		      const struct jem_paint *paint);
 void jem_canvas_rect(struct jem_canvas *canvas, double x, double y, double w, double h,
 		     const struct jem_paint *paint);
+/* The same for level bars of one thickness, in half the bytes where the file can have that. */
+void jem_canvas_bars(struct jem_canvas *canvas, const struct jem_bar *bars, size_t count,
+		     double thickness, const struct jem_paint *paint);
 /* One line of text; (x, y) is on its baseline, at its start, middle or end. */
 void jem_canvas_text(struct jem_canvas *canvas, double x, double y, const char *text,
 		     const struct jem_font *font);

@@ -182,6 +182,34 @@ static void rects(struct jem_canvas *canvas, const struct jem_rect *rects, size_
 	jem_buf_add_str(out, "\"/>\n");
 }
 
+/* Strokes take nine bytes where a rectangle takes twenty. */
+static void bars(struct jem_canvas *canvas, const struct jem_bar *bars, size_t count,
+		 double thickness, const struct jem_paint *paint)
+{
+	struct jem_buf *out = out_of(canvas);
+	long x = 0;
+	long y = 0;
+
+	jem_buf_add_str(out, "<path");
+	put_paint(out, paint, true);
+	put_coordinate(out, "stroke-width", thickness);
+	jem_buf_add_str(out, " d=\"");
+	for (size_t i = 0; i < count; i++) {
+		long x0 = jem_fixed(bars[i].x0, 100);
+		long y0 = jem_fixed(bars[i].y, 100);
+		long w = jem_fixed(bars[i].x1, 100) - x0;
+
+		w = w ? w : 1; /* without length there is no stroke */
+		jem_buf_add_char(out, i ? 'm' : 'M');
+		put_pair(out, x0 - x, y0 - y, 100);
+		jem_buf_add_char(out, 'h');
+		jem_fixed_put(out, w, 100, true);
+		x = x0 + w;
+		y = y0;
+	}
+	jem_buf_add_str(out, "\"/>\n");
+}
+
 static void text(struct jem_canvas *canvas, double x, double y, const char *text,
 		 const struct jem_font *font)
 {
@@ -285,6 +313,7 @@ static const struct jem_canvas_ops ops = {
 	.polyline = polyline,
 	.polygon = polygon,
 	.rects = rects,
+	.bars = bars,
 	.text = text,
 	.text_width = text_width,
 	.clip_begin = clip_begin,
