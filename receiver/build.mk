@@ -51,6 +51,7 @@ libreport_a_SOURCES = \
 	%D%/page/tables.c %D%/page/tables.h \
 	%D%/record_text.c %D%/record_text.h \
 	%D%/series.def
+include receiver/sched/build.mk
 REPORT_LIBS = libreport.a libcommon.a $(FREETYPE_LIBS) $(ZLIB_LIBS) -lm
 EXTRA_DIST += %D%/page/page.h
 # What brokers deliver, as one folder per job: logs, data, graphs, pages.
