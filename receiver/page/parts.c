@@ -125,6 +125,12 @@ const char *jem_flame_script(size_t *len)
 	return jem_flame_js;
 }
 
+const char *jem_page_style(size_t *len)
+{
+	*len = (size_t)(jem_page_css_end - jem_page_css);
+	return jem_page_css;
+}
+
 void jem_part_assets(struct jem_html_head *head, struct jem_buf *assets, enum jem_script script)
 {
 	size_t flame_len;

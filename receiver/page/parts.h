@@ -36,6 +36,9 @@ void jem_part_count(uint64_t n, char *ret, size_t size);
 /* Fills style and script of the head; `assets` (initialised) holds them until the page is written. */
 void jem_part_assets(struct jem_html_head *head, struct jem_buf *assets, enum jem_script script);
 
+/* The style of all pages, without the colours. */
+const char *jem_page_style(size_t *len);
+
 /* Class of the colour of a severity: good, notice, warning, critical. */
 const char *jem_severity_class(enum jem_severity severity);
 const char *jem_severity_name(enum jem_severity severity);

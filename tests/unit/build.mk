@@ -220,6 +220,10 @@ LIVES = %D%/feeder.c %D%/feeder.h %D%/lives.c %D%/lives.h
 UNIT_TESTS += %D%/test_axis %D%/test_timechart
 %C%_test_axis_SOURCES = %D%/test_axis.c
 %C%_test_axis_LDADD = libcheck.a $(REPORT_LIBS)
+UNIT_TESTS += %D%/test_sched_graphs
+%C%_test_sched_graphs_SOURCES = %D%/test_sched_graphs.c %D%/fake_canvas.c %D%/fake_canvas.h \
+	%D%/sched_maker.c %D%/sched_maker.h
+%C%_test_sched_graphs_LDADD = libcheck.a $(REPORT_LIBS)
 %C%_test_timechart_SOURCES = %D%/test_timechart.c %D%/fake_canvas.c %D%/fake_canvas.h
 %C%_test_timechart_LDADD = libcheck.a $(REPORT_LIBS)
 UNIT_TESTS += %D%/test_canvas %D%/test_page
