@@ -3,6 +3,8 @@
 
 # The tables of options, keys and metrics fill the pages, so jem-tool comes first.
 man_pages = \
+	%D%/man/dat2graph.1 \
+	%D%/man/running_waiting.1 \
 	%D%/man/jem.1 \
 	%D%/man/jem-broker.1 \
 	%D%/man/jem-calls.1 \
@@ -31,8 +33,10 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completion/jem
 # bash looks for a file of the command's name
 install-data-hook:
-	ln -sf jem $(DESTDIR)$(bashcompletiondir)/jemd
+	for name in jemd dat2graph running_waiting; do \
+		ln -sf jem $(DESTDIR)$(bashcompletiondir)/$$name || exit 1; done
 uninstall-hook:
-	rm -f $(DESTDIR)$(bashcompletiondir)/jemd
+	for name in jemd dat2graph running_waiting; do \
+		rm -f $(DESTDIR)$(bashcompletiondir)/$$name; done
 
 dist_doc_DATA = %D%/jem.conf

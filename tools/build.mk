@@ -50,6 +50,10 @@ jem_tool_SOURCES = \
 	%D%/recorder.c %D%/recorder.h \
 	%D%/report.c \
 	%D%/scratch.c %D%/scratch.h \
+	%D%/dat2graph.c %D%/running_waiting.c \
+	%D%/sched_input.c %D%/sched_input.h \
+	%D%/sched_options.c %D%/sched_options.h \
+	%D%/sched_tool.c \
 	%D%/selection.c %D%/selection.h \
 	%D%/spool.c \
 	%D%/status.c \
@@ -63,7 +67,18 @@ jem_tool_SOURCES = \
 	%D%/tools.def
 jem_tool_LDADD = libschedsource.a libsched.a $(TRACEEVENT_LIBS) libcalls.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
 	$(FREETYPE_LIBS) -lm
+jem_tool_LDADD = libcalls.a libsched.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
+	$(FREETYPE_LIBS) $(TRACEEVENT_LIBS) -lpthread -lm
 # what jemd checks too
 jem_tool_SOURCES += daemon/calls_check.c daemon/calls_check.h
 # for its manual page
 jem_tool_SOURCES += daemon/flags.c daemon/flags.h
+
+# The graphs of scheduling by the names that their users know.
+bin_PROGRAMS += dat2graph running_waiting
+dat2graph_SOURCES = %D%/alias.c
+dat2graph_CPPFLAGS = $(AM_CPPFLAGS) -DJEM_ALIAS='"dat2graph"'
+dat2graph_LDADD = libcommon.a
+running_waiting_SOURCES = %D%/alias.c
+running_waiting_CPPFLAGS = $(AM_CPPFLAGS) -DJEM_ALIAS='"running_waiting"'
+running_waiting_LDADD = libcommon.a

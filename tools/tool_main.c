@@ -46,13 +46,14 @@ static int say_version(void)
 	return fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
-static int check_words(const struct jem_tool *tool, const struct jem_tool_args *args)
+static int check_words(const struct jem_tool *tool, const char *program,
+		       const struct jem_tool_args *args)
 {
 	if (args->count > tool->words_max)
-		log_error("one word too many: \"%s\"; jem %s --help tells the usage",
-			  args->words[tool->words_max], tool->name);
+		log_error("one word too many: \"%s\"; %s --help tells the usage",
+			  args->words[tool->words_max], program);
 	else if (args->count < tool->words_min)
-		log_error("a word is missing; jem %s --help tells the usage", tool->name);
+		log_error("a word is missing; %s --help tells the usage", program);
 	else
 		return EX_OK;
 	return EX_USAGE;
@@ -73,7 +74,8 @@ static int load_settings(const struct jem_tool *tool, struct jem_config *config,
 	return faults->len && !tool->keeps_going ? EX_CONFIG : EX_OK;
 }
 
-static int run_with(const struct jem_tool *tool, struct jem_config *config, int argc, char **argv)
+static int run_with(const struct jem_tool *tool, const char *program, struct jem_config *config,
+		    int argc, char **argv)
 {
 	struct flag_taker taker = { tool, NULL };
 	struct jem_args parse = {
@@ -99,12 +101,12 @@ static int run_with(const struct jem_tool *tool, struct jem_config *config, int 
 	} else if (first == JEM_ARGS_VERSION) {
 		status = say_version();
 	} else if (first < 0) {
-		log_error("%s; jem %s --help tells the usage", err.text, tool->name);
+		log_error("%s; %s --help tells the usage", err.text, program);
 		status = EX_USAGE;
 	} else {
 		args.count = argc - first;
 		args.words = argv + first;
-		status = check_words(tool, &args);
+		status = check_words(tool, program, &args);
 		if (status == EX_OK)
 			status = load_settings(tool, config, &faults);
 		args.faults = jem_buf_cstr(&faults);
@@ -149,12 +151,14 @@ int main(int argc, char **argv)
 			  argc > 1 ? argv[1] : "nothing");
 		return EX_USAGE;
 	}
-	snprintf(program, sizeof(program), "jem %s", tool->name);
+	/* A subcommand, or a program of that name (alias.c). */
+	snprintf(program, sizeof(program), "%s%s", strcmp(argv[0], tool->name) ? "jem " : "",
+		 tool->name);
 	if (jem_config_create(&config) < 0) {
 		log_error("no memory");
 		return EX_OSERR;
 	}
-	status = run_with(tool, config, argc - 1, argv + 1);
+	status = run_with(tool, program, config, argc - 1, argv + 1);
 	jem_config_destroy(config);
 	return status;
 }

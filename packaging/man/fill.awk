@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fills a manual page: a line `@MANUAL WHAT@` becomes the output of `jem-tool manual WHAT`,
 # @VERSION@ the version. awk -v tool=PATH -v version=VERSION -f fill.awk PAGE.in
-/^@MANUAL [a-z]+@$/ {
+/^@MANUAL [a-z0-9_]+@$/ {
 	what = substr($2, 1, length($2) - 1)
 	command = tool " manual " what
 	lines = 0

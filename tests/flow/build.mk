@@ -146,3 +146,8 @@ sched_numbers_tests = %D%/test_sched_numbers.py
 FLOW_TESTS += $(sched_numbers_tests)
 LONG_TESTS += $(sched_numbers_tests)
 dist_check_SCRIPTS += $(sched_numbers_tests)
+# graphs of scheduling
+EXTRA_DIST += %D%/sched_story.py %D%/sched_page.mjs
+sched_graph_tests = %D%/test_sched_graphs.py
+FLOW_TESTS += $(sched_graph_tests)
+dist_check_SCRIPTS += $(sched_graph_tests)

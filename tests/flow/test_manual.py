@@ -9,6 +9,7 @@ import subprocess
 
 from jemtest import BUILD, TOP, case, check, check_equal, check_in, main, program, skip
 
+PROGRAMS = ["dat2graph", "running_waiting"]  # with a page under their own name
 PAGES = sorted(glob.glob(os.path.join(BUILD, "packaging/man/*.[1-8]")))
 
 
@@ -25,7 +26,10 @@ def need_man():
 
 
 def page_of(*words):
-    name = "-".join(("jem", *words))
+    return page_named("-".join(("jem", *words)))
+
+
+def page_named(name):
     return next((p for p in PAGES if os.path.basename(p).rsplit(".", 1)[0] == name), None)
 
 
@@ -67,6 +71,9 @@ def has_a_page_for_each_subcommand_with_each_option(folder):
         missing = options - long_options(text)
         check(not missing, f"{page} lacks {missing}")
         check_in(name, plain(page_of()))
+    for name in PROGRAMS:
+        missing = options_of(program(name)) - long_options(plain(page_named(name)))
+        check(not missing, f"{name}.1 lacks {missing}")
 
 
 @case
@@ -75,6 +82,8 @@ def tells_no_option_that_is_none(folder):
     known = options_of(program("jemd")) | {"--help", "--version"}
     for name in subcommands():
         known |= options_of(program("jem"), name)
+    for name in PROGRAMS:
+        known |= options_of(program(name))
     for page in PAGES:
         unknown = long_options(plain(page)) - known
         check(not unknown, f"{page} tells {unknown}")
@@ -147,6 +156,7 @@ def completes_subcommands_options_and_arguments(folder):
     check_in("bash", complete(folder, "jem run --quiet bas"))
     check_equal(complete(folder, "jem run --job --"), set(), "no offer for a free argument")
     check_equal(complete(folder, "jemd --fil"), {"--filename"}, "options of jemd")
+    check_equal(complete(folder, "dat2graph --color-by "), {"pid", "command", "parent"}, "choice")
 
 
 main()
