@@ -17,6 +17,9 @@ BENCHES += %D%/report
 BENCHES += %D%/values
 %C%_values_SOURCES = %D%/values.c tests/unit/image_maker.c tests/unit/image_maker.h
 %C%_values_LDADD = libsymbols.a libcommon.a $(PCRE2_LIBS) -lm
+BENCHES += %D%/sched_graphs
+%C%_sched_graphs_SOURCES = %D%/sched_graphs.c tests/unit/sched_maker.c tests/unit/sched_maker.h
+%C%_sched_graphs_LDADD = libcheck.a $(REPORT_LIBS)
 EXTRA_PROGRAMS = $(BENCHES)
 CLEANFILES += $(BENCHES)
 .PHONY: bench
