@@ -330,3 +330,13 @@ UNIT_TESTS += %D%/test_sched_page %D%/test_sched_merge
 %C%_test_sched_page_LDADD = libcheck.a $(TRACE_DAT_LIBS)
 %C%_test_sched_merge_SOURCES = %D%/test_sched_merge.c
 %C%_test_sched_merge_LDADD = libcheck.a $(TRACE_DAT_LIBS)
+
+# scheduling, live: rows, sums, whose tasks are whose; the instance of tracefs on the real kernel
+UNIT_TESTS += %D%/test_sched_rows %D%/test_sched_parts %D%/test_sched_live
+%C%_test_sched_rows_SOURCES = %D%/test_sched_rows.c
+%C%_test_sched_rows_LDADD = libcheck.a $(SCHED_SOURCE_LIBS)
+%C%_test_sched_parts_SOURCES = %D%/test_sched_parts.c
+%C%_test_sched_parts_LDADD = libcheck.a $(SCHED_SOURCE_LIBS)
+%C%_test_sched_live_SOURCES = %D%/test_sched_live.c
+%C%_test_sched_live_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_sched_live_LDADD = libcheck.a $(SCHED_SOURCE_LIBS)
