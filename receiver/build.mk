@@ -82,6 +82,8 @@ libreceiver_a_SOURCES = \
 	%D%/recover.c \
 	%D%/replay.c %D%/replay.h \
 	%D%/rows.c %D%/rows.h \
+	%D%/sched_columns.c %D%/sched_columns.h \
+	%D%/sched_folder.c %D%/sched_folder.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/streams_file.c %D%/streams_file.h
 RECEIVER_LIBS = libreceiver.a $(REPORT_LIBS) $(UV_LIBS) $(ZSTD_LIBS)

@@ -112,3 +112,6 @@ FUZZ_TESTS += %D%/fuzz_trace_dat
 FUZZ_TESTS += %D%/fuzz_sched_machine
 %C%_fuzz_sched_machine_SOURCES = %D%/fuzz_sched_machine.c
 %C%_fuzz_sched_machine_LDADD = $(FUZZ_MAIN) libsched.a libcommon.a -lm
+FUZZ_TESTS += %D%/fuzz_sched_folder
+%C%_fuzz_sched_folder_SOURCES = %D%/fuzz_sched_folder.c
+%C%_fuzz_sched_folder_LDADD = $(FUZZ_MAIN) $(RECEIVER_LIBS)

@@ -340,3 +340,6 @@ UNIT_TESTS += %D%/test_sched_rows %D%/test_sched_parts %D%/test_sched_live
 %C%_test_sched_live_SOURCES = %D%/test_sched_live.c
 %C%_test_sched_live_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_test_sched_live_LDADD = libcheck.a $(SCHED_SOURCE_LIBS)
+UNIT_TESTS += %D%/test_sched_folder
+%C%_test_sched_folder_SOURCES = %D%/test_sched_folder.c
+%C%_test_sched_folder_LDADD = libcheck.a libschedsource.a $(RECEIVER_LIBS) $(PCRE2_LIBS)

@@ -36,6 +36,7 @@ struct jem_sched_feed {
 	struct jem_sched_tally told; /* of the machine, up to the last summary */
 	uint64_t lost, monitor_ns;
 	int64_t begin_ns, second_ns, last_ns;
+	unsigned cores;
 };
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -250,6 +251,7 @@ static void tell_second(struct jem_sched_feed *feed, enum scope scope, int64_t n
 		.lost = is_all ? feed->lost : UINT64_MAX,
 		.inferred = is_all ? tally->inferred - feed->told.inferred : UINT64_MAX,
 		.monitor_ns = scope == SCOPE_NODE ? feed->monitor_ns : UINT64_MAX,
+		.cores = feed->cores,
 		.pressure = -1,
 		.has_runs = true,
 		.has_slices = true,
@@ -305,6 +307,7 @@ void jem_sched_feed_sampled(struct jem_sched_feed *feed, const struct jem_sched_
 		.lost = UINT64_MAX,
 		.inferred = UINT64_MAX,
 		.monitor_ns = UINT64_MAX,
+		.cores = feed->cores,
 		.pressure = sampled->pressure,
 		.has_runs = sampled->has_tasks,
 	};
@@ -397,6 +400,7 @@ int jem_sched_feed_begin(struct jem_sched_feed *feed, enum jem_sched_level level
 			 const char *const *states, int64_t now_ns)
 {
 	feed->level = level;
+	feed->cores = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	feed->begin_ns = feed->second_ns = feed->last_ns = now_ns;
 	return level == JEM_SCHED_LEVEL_SAMPLING ? 0 : make_machine(feed, states);
 }

@@ -8,11 +8,12 @@ enum {
 };
 
 const char *const jem_summary_columns[] = {
-	"scope",          "level",          "span_ns",          "running",        "waiting",
-	"wait_ns",        "idle_wait_ns",   "slices",           "switches",       "wakeups",
-	"latency_p50_ns", "latency_p90_ns", "latency_p99_ns",   "latency_max_ns", "moves_placed",
-	"moves_balanced", "moves_numa",     "moves_other",      "events",         "lost",
-	"inferred",       "monitor_ns",     "pressure_percent",
+	"scope",          "level",          "span_ns",        "cores",
+	"running",        "waiting",        "wait_ns",        "idle_wait_ns",
+	"slices",         "switches",       "wakeups",        "latency_p50_ns",
+	"latency_p90_ns", "latency_p99_ns", "latency_max_ns", "moves_placed",
+	"moves_balanced", "moves_numa",     "moves_other",    "events",
+	"lost",           "inferred",       "monitor_ns",     "pressure_percent",
 };
 const uint32_t jem_summary_column_count =
 	sizeof(jem_summary_columns) / sizeof(*jem_summary_columns);
@@ -122,6 +123,7 @@ void jem_sched_summary_take(struct jem_sched_summary *summary,
 	jem_cbor_str(jem_item_rows_next(ret), second->scope);
 	jem_cbor_str(jem_item_rows_next(ret), second->level);
 	put_u64(ret, span_ns, true);
+	put_u64(ret, second->cores, true);
 	put_real(ret, (double)summary->run_ns / span, second->has_runs);
 	put_real(ret, (double)summary->wait_ns / span, second->has_runs);
 	put_u64(ret, summary->wait_ns, second->has_runs);

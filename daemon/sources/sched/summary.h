@@ -34,6 +34,7 @@ struct jem_sched_second {
 	const char *scope, *level;
 	uint64_t from_ns, to_ns;
 	uint64_t switches, events, lost, inferred, monitor_ns;
+	unsigned cores;  /* of the node, that are online */
 	double pressure; /* of PSI: part of the time in which some task waited for a core */
 	bool has_runs;   /* how long tasks ran, and waited */
 	bool has_slices;
