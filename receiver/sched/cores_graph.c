@@ -173,6 +173,8 @@ static void draw_note(const struct jem_cores *cores, double y, size_t arrows, si
 
 	if (view->tints->target)
 		snprintf(target, sizeof(target), "; black: not %.15s", view->tints->target);
+	else if (view->tints->foreign)
+		snprintf(target, sizeof(target), "; black: not of the job");
 	snprintf(text, sizeof(text), "%s%s; thin: busy for a part; pale: guessed; hatched: no data",
 		 by[view->tints->by], target);
 	put_note(cores, y, text);

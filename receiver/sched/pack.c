@@ -207,14 +207,6 @@ static void put_faces(const struct packing *packing, struct jem_buf *out)
 	}
 }
 
-static bool is_shown(const struct jem_sched_select *select, uint16_t cpu)
-{
-	for (size_t i = 0; i < select->cpu_count; i++)
-		if (select->cpus[i] == cpu)
-			return true;
-	return !select->cpus;
-}
-
 static int pack(struct packing *packing, struct jem_buf *out)
 {
 	const struct jem_sched_model *model = packing->view->model;
@@ -227,7 +219,7 @@ static int pack(struct packing *packing, struct jem_buf *out)
 	jem_buf_init(&all, 0);
 	jem_buf_init(&packed, 0);
 	for (size_t c = 0; c < model->cpu_count; c++) {
-		size_t count = is_shown(&packing->view->select, model->cpus[c].number)
+		size_t count = jem_sched_select_cpu(&packing->view->select, model->cpus[c].number)
 				       ? add_core(packing, &model->cpus[c])
 				       : 0;
 
@@ -254,6 +246,20 @@ unsigned jem_sched_unit_ns(const struct jem_sched_view *view)
 	int64_t span = view->select.to_ns - view->select.from_ns;
 
 	return span > 1000000000 ? 1000 : span > 10000000 ? 100 : span > 1000000 ? 10 : 1;
+}
+
+size_t jem_sched_pack_count(const struct jem_sched_view *view)
+{
+	size_t count = 0;
+
+	for (size_t c = 0; c < view->model->cpu_count; c++) {
+		const struct jem_sched_cpu *cpu = &view->model->cpus[c];
+
+		if (jem_sched_select_cpu(&view->select, cpu->number))
+			count += jem_sched_cpu_at(cpu, view->select.to_ns) -
+				 jem_sched_cpu_at(cpu, view->select.from_ns);
+	}
+	return count;
 }
 
 int jem_sched_pack(const struct jem_sched_view *view, struct jem_buf *out, size_t *ret_slices)

@@ -20,10 +20,14 @@
 
 enum {
 	JEM_PACK_RECENT = 24,
+	JEM_PACK_SLICES_MAX = 8000000, /* of a page: browsers hold about 40 bytes for each */
 };
 
 /* How fine times are for a window: 1, 10, 100 or 1000 ns. */
 unsigned jem_sched_unit_ns(const struct jem_sched_view *view);
+
+/* How many slices a view has, or a few more. */
+size_t jem_sched_pack_count(const struct jem_sched_view *view);
 
 /* Appends the text: 0 or -ENOMEM. `ret_slices` is how many it holds. */
 int jem_sched_pack(const struct jem_sched_view *view, struct jem_buf *out, size_t *ret_slices);

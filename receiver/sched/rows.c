@@ -4,14 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static bool is_chosen(const struct jem_sched_select *select, uint16_t cpu)
-{
-	for (size_t i = 0; i < select->cpu_count; i++)
-		if (select->cpus[i] == cpu)
-			return true;
-	return !select->cpus;
-}
-
 static int by_rank(const void *a, const void *b)
 {
 	const struct jem_core_row *x = a;
@@ -51,7 +43,7 @@ int jem_core_rows_init(struct jem_core_rows *rows, const struct jem_sched_view *
 	for (size_t i = 0; i < rows->cpu_limit; i++)
 		rows->of_cpu[i] = JEM_SCHED_NONE;
 	for (size_t i = 0; i < model->cpu_count; i++) {
-		if (!is_chosen(&view->select, model->cpus[i].number))
+		if (!jem_sched_select_cpu(&view->select, model->cpus[i].number))
 			continue;
 		rows->rows[rows->count].cpu = &model->cpus[i];
 		place(&rows->rows[rows->count++], view->topology);

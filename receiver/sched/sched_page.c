@@ -274,18 +274,26 @@ static void put_facts(struct jem_html *html, const struct jem_sched_view *view)
 
 	html_open(html, "p");
 	html_class(html, "facts");
-	jem_html_textf(html, "%zu cores, %.6g s from %.6g s on, %" PRIu64 " context switches",
-		       model->cpu_count, seconds(view->select.to_ns - view->select.from_ns),
-		       seconds(view->select.from_ns - view->select.zero_ns), model->switches);
+	jem_html_textf(html, "%.6g s from %.6g s on; ",
+		       seconds(view->select.to_ns - view->select.from_ns),
+		       seconds(view->select.from_ns - view->select.zero_ns));
 	if (view->subtitle)
-		jem_html_textf(html, "; %s", view->subtitle);
+		jem_html_text(html, view->subtitle);
+	else
+		jem_html_textf(html, "%zu cores, %" PRIu64 " switches", model->cpu_count,
+			       model->switches);
 	jem_html_close(html);
-	if (!model->lost_events && !model->inferred)
+	if (!model->lost_events && !model->inferred && !model->gap_count)
 		return;
 	html_open(html, "p");
 	html_class(html, "warn");
-	jem_html_textf(html, "%" PRIu64 " events were lost (hatched), %" PRIu64 " changes guessed",
-		       model->lost_events, model->inferred);
+	if (model->gap_count)
+		jem_html_text(html, "Hatched: no data. ");
+	if (model->lost_events)
+		jem_html_textf(html, "%" PRIu64 " events were lost. ", model->lost_events);
+	if (model->inferred)
+		jem_html_textf(html, "%" PRIu64 " changes are guessed, as events are missing.",
+			       model->inferred);
 	jem_html_close(html);
 }
 
@@ -371,6 +379,22 @@ static void put_choice(struct jem_html *html)
 	jem_html_close(html);
 }
 
+/* What there is to choose of the lines of cores. */
+static void put_core_controls(struct jem_html *html, bool has_sockets)
+{
+	put_choice(html);
+	if (has_sockets)
+		put_box(html, "socket", "socket order");
+	put_box(html, "waiting", "waiting");
+	put_box(html, "arrows", "wake-ups");
+	html_open(html, "input");
+	html_attr(html, "type", "search");
+	html_attr(html, "id", "words");
+	html_attr(html, "placeholder", "command or PID");
+	html_attr(html, "aria-label", "Find tasks by command or PID; Enter goes to the next");
+	jem_html_close(html);
+}
+
 static void put_controls(struct jem_html *html, enum jem_sched_graph graph, bool has_sockets)
 {
 	html_open(html, "div");
@@ -380,19 +404,8 @@ static void put_controls(struct jem_html *html, enum jem_sched_graph graph, bool
 	put_button(html, "in", "Zoom in", "+");
 	put_button(html, "out", "Zoom out", "\u2212");
 	put_button(html, "all", "Show the whole", "all");
-	put_choice(html);
-	if (graph == JEM_SCHED_CORES) {
-		if (has_sockets)
-			put_box(html, "socket", "socket order");
-		put_box(html, "waiting", "waiting");
-		put_box(html, "arrows", "wake-ups");
-	}
-	html_open(html, "input");
-	html_attr(html, "type", "search");
-	html_attr(html, "id", "words");
-	html_attr(html, "placeholder", "command or PID");
-	html_attr(html, "aria-label", "Find tasks by command or PID; Enter goes to the next");
-	jem_html_close(html);
+	if (graph == JEM_SCHED_CORES)
+		put_core_controls(html, has_sockets);
 	html_open(html, "output");
 	html_attr(html, "id", "found");
 	jem_html_close(html);
@@ -435,8 +448,13 @@ int jem_sched_page_make(const char *title, enum jem_sched_graph graph,
 	struct jem_buf script;
 	struct jem_html html;
 	bool has_sockets = false;
+	size_t slices = 0;
 	int rc = 0;
 
+	for (size_t i = 0; i < count; i++)
+		slices += jem_sched_pack_count(&views[i]);
+	if (slices > JEM_PACK_SLICES_MAX)
+		return -E2BIG;
 	gather(&style, &script);
 	head.style = jem_buf_cstr(&style);
 	head.style_len = style.len;

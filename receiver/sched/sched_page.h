@@ -17,7 +17,7 @@ enum jem_sched_graph {
 	JEM_SCHED_COUNTS,
 };
 
-/* One section for each view: 0, -ENOMEM. `title` is of the page, hostile text. */
+/* One section for each view: 0, -ENOMEM, -E2BIG: more than JEM_PACK_SLICES_MAX slices. `title` is of the page, hostile text. */
 int jem_sched_page_make(const char *title, enum jem_sched_graph graph,
 			const struct jem_sched_view *views, size_t count, struct jem_buf *page);
 

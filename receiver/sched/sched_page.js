@@ -53,7 +53,9 @@
 	}
 	function colour_faces(graph) {
 		const { meta, data } = graph, faces = data.faces, ink = pixel(colour("ink")), dull = pixel(colour("rule"));
-		const tints = meta.tints.map(pixel);
+		// On dark ground the dark ones are lightened.
+		const is_dark = (pixel(colour("paper")) & 255) < 128;
+		const tints = meta.tints.map((hex) => (is_dark ? paler(pixel(hex), 0xffffffff, 0.75) : pixel(hex)));
 		graph.lut = new Uint32Array(faces.tid.length);
 		for (let i = 0; i < graph.lut.length; i++) {
 			const of_name = faces.name[i] < 0 ? 0 : meta.names[faces.name[i]][1];
@@ -140,13 +142,14 @@
 		for (let r = 0; r < rows; r++) {
 			const top = Math.round(h * (rows - 1 - r) / rows), bottom = Math.round(h * (rows - r) / rows), height = bottom - top;
 			const full = Math.max(1, Math.min(Math.round(height * share), 24 * ratio));
+			const rest = height > 5 ? 1 : 0, line = Math.max(1, Math.min(5 * ratio, Math.round(height * 0.22)));
 			const middle = top + (settings.waiting ? full / 2 : height / 2);
 			fill_row(graph, graph.rows[r].index, cells, from, to, w);
 			let waiting = 0;
 			for (let x = 0; x < w; x++) {
 				waiting += cells.changes[x];
 				if (settings.waiting && waiting > 0)
-					for (let y = Math.min(bottom - 1, top + full); y < bottom - (height > 4 ? 1 : 0); y++) pixels[y * w + x] = red;
+					for (let y = Math.max(top + full, bottom - line - rest); y < bottom - rest; y++) pixels[y * w + x] = red;
 				if (cells.face[x] === NONE) continue;
 				const busy = Math.min(1, cells.busy[x]), tall = Math.max(1, Math.round(full * (0.35 + 0.65 * busy)));
 				const tint = tall < 3 && busy < 0.5 ? paler(graph.lut[cells.face[x]], paper, 0.45 + busy) : graph.lut[cells.face[x]];
@@ -239,6 +242,10 @@
 				if (data.waker[i] !== NONE) found.push([index, i]);
 		$("told").textContent = found.length > 1500 ? "zoom in to see arrows" : "";
 		if (found.length > 1500) return;
+		context.save();
+		context.beginPath();
+		context.rect(graph.left, graph.top, graph.width - graph.left - graph.right, graph.area);
+		context.clip();
 		context.strokeStyle = context.fillStyle = colour("ink");
 		context.lineWidth = 1;
 		for (const [core, i] of found) {
@@ -248,7 +255,7 @@
 				return k < data.first[index + 1] && data.start[k] <= woken + 1 && data.face[k] === data.waker[i];
 			});
 			if (!waker) continue;
-			const y = (r) => graph.top + graph.area - (r + 0.5) * graph.row;
+			const y = (r) => graph.top + graph.area - (r + (settings.waiting ? 0.7 : 0.5)) * graph.row;
 			const x0 = x_of(graph, woken * graph.meta.unit_s), x1 = x_of(graph, data.start[i] * graph.meta.unit_s);
 			const y0 = y(row_of[waker.index]), y1 = y(row_of[core]);
 			const turn = Math.atan2(y1 - y0, x1 - x0);
@@ -262,6 +269,7 @@
 			context.stroke();
 			context.fillRect(x0 - 1.5, y0 - 1.5, 3, 3);
 		}
+		context.restore();
 	}
 
 	// Means of the window over `count` columns: from the cells of the whole where these are fine enough.
@@ -285,15 +293,18 @@
 	function draw_counts(graph, context) {
 		const w = Math.max(1, Math.round(graph.width - graph.left - graph.right)), cores = graph.meta.core_count;
 		const top = graph.top + graph.area + (graph.has_cores ? 14 : 0), bottom = top + graph.strip;
-		const { running, waiting } = counts_now(graph, w);
+		const { running, waiting } = graph.sums = counts_now(graph, w);
 		let most = cores;
 		for (let x = 0; x < w; x++) most = Math.max(most, running[x] + waiting[x]);
 		const y = (value) => bottom - value / (most * 1.08) * graph.strip;
 		context.fillStyle = colour("critical");
 		for (let x = 0; x < w; x++)
 			if (waiting[x] > 0) {
-				const high = Math.max(1, y(running[x]) - y(running[x] + waiting[x]));
-				context.fillRect(graph.left + x, y(running[x]) - high, 1, high);
+				const high = Math.max(1, y(running[x]) - y(running[x] + waiting[x])), low = y(running[x]);
+				context.globalAlpha = 0.4;
+				context.fillRect(graph.left + x, low - high, 1, high);
+				context.globalAlpha = 1;
+				context.fillRect(graph.left + x, low - high, 1, Math.min(2, high));
 			}
 		context.fillStyle = colour("good");
 		for (let x = 0; x < w; x++)
@@ -308,10 +319,12 @@
 		for (let x = graph.left; x < graph.width - graph.right; x += 5) context.fillRect(x, y(cores), 2, 1);
 		context.fillStyle = colour("muted");
 		context.textAlign = "right";
-		context.fillText(String(cores), graph.left - 5, y(cores) + 4);
-		context.fillText("0", graph.left - 5, bottom + 2);
+		context.fillText("0", graph.left - 5, bottom);
+		if (bottom - y(cores) > 12) context.fillText(String(cores), graph.left - 5, y(cores) + 4);
+		if (y(cores) - y(most) > 12) context.fillText(String(Math.round(most)), graph.left - 5, y(most) + 4);
 		context.textAlign = "left";
-		context.fillText("tasks", 2, (y(cores) + bottom) / 2 + 4);
+		if (y(cores) - top > 22 || y(most) - top > 12) context.fillText("tasks", 2, top + 9);
+		else context.fillText("tasks", 2, (y(cores) + bottom) / 2 + 4);
 	}
 
 	function draw(graph) {

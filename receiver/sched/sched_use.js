@@ -54,14 +54,24 @@
 		if (MOVES[how >> 5]) lines.push(MOVES[how >> 5]);
 		return lines;
 	}
+	// In the strip of counts: how many there are, as means of the column.
+	function tell_counts(graph, x) {
+		const column = Math.min(graph.sums.running.length - 1, Math.max(0, Math.floor(x - graph.left)));
+		const shown = (value) => (Math.abs(value - Math.round(value)) < 0.005 ? Math.round(value) : value.toFixed(2));
+		return [`${(s_at(graph, x) + graph.meta.zero_s).toFixed(6)} s`, `${shown(graph.sums.running[column])} running`,
+			`${shown(graph.sums.waiting[column])} waiting for a core`];
+	}
 	function hover(graph, x, y) {
 		const row = Math.floor((graph.top + graph.area - y) / graph.row), core = graph.rows[row];
 		const i = graph.has_cores && core && y > graph.top ? slice_at(graph, core.index, s_at(graph, x)) : -1;
-		graph.tip.hidden = i < 0;
-		if (i < 0) return;
+		const is_counts = y > graph.top + graph.area && x > graph.left && x < graph.width - graph.right;
+		graph.tip.hidden = i < 0 && !is_counts;
+		if (graph.tip.hidden) return;
+		const [title, ...lines] = is_counts ? tell_counts(graph, x)
+			: [name_of(graph, graph.data.face[i]), ...tell(graph, core, i)];
 		const name = document.createElement("b");
-		name.textContent = name_of(graph, graph.data.face[i]);
-		graph.tip.replaceChildren(name, ...tell(graph, core, i).map((line) => {
+		name.textContent = title;
+		graph.tip.replaceChildren(name, ...lines.map((line) => {
 			const element = document.createElement("div");
 			element.textContent = line;
 			return element;
@@ -178,28 +188,10 @@
 
 	/* Start */
 
-	function control() {
-		const by = $("by"), words = $("words");
+	function control_search() {
+		const words = $("words");
 		let pause = 0;
-		const again = () => {
-			graphs.forEach((graph) => {
-				order_rows(graph);
-				if (graph.data) colour_faces(graph);
-			});
-			redraw();
-		};
-		by.value = settings.by;
-		by.addEventListener("change", () => { settings.by = by.value; again(); });
-		for (const name of ["socket", "waiting", "arrows"]) {
-			const box = $(name);
-			if (!box) continue;
-			box.checked = settings[name];
-			box.addEventListener("change", () => {
-				settings[name] = box.checked;
-				$("told").textContent = "";
-				again();
-			});
-		}
+		if (!words) return; // a page of counts alone
 		words.addEventListener("input", () => {
 			clearTimeout(pause);
 			pause = setTimeout(() => search(words.value), 120);
@@ -210,13 +202,38 @@
 			if (settings.words !== words.value.trim()) search(words.value);
 			go_on();
 		});
-		$("in").addEventListener("click", () => zoom(0.5));
-		$("out").addEventListener("click", () => zoom(2));
-		$("all").addEventListener("click", whole);
 		document.querySelectorAll("button.find").forEach((button) => button.addEventListener("click", () => {
 			words.value = button.textContent;
 			search(button.textContent);
 		}));
+	}
+	function control() {
+		const by = $("by");
+		const again = () => {
+			graphs.forEach((graph) => {
+				order_rows(graph);
+				if (graph.data) colour_faces(graph);
+			});
+			redraw();
+		};
+		if (by) {
+			by.value = settings.by;
+			by.addEventListener("change", () => { settings.by = by.value; again(); });
+		}
+		control_search();
+		for (const name of ["socket", "waiting", "arrows"]) {
+			const box = $(name);
+			if (!box) continue;
+			box.checked = settings[name];
+			box.addEventListener("change", () => {
+				settings[name] = box.checked;
+				$("told").textContent = "";
+				again();
+			});
+		}
+		$("in").addEventListener("click", () => zoom(0.5));
+		$("out").addEventListener("click", () => zoom(2));
+		$("all").addEventListener("click", whole);
 		document.querySelectorAll("button.go").forEach((button) => button.addEventListener("click", () => {
 			const from = Number(button.dataset.from), to = Number(button.dataset.to), more = Math.max((to - from) * 2, 1e-6);
 			show(from - more, to + more);

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "receiver/sched/cores_graph.h"
 #include "receiver/sched/counts_graph.h"
+#include "receiver/sched/pack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,7 +151,13 @@ static int write_one(const char *path, enum jem_sheet_format format, const char 
 
 	jem_buf_init(&out, 0);
 	rc = make(format, title, graph, views, count, &out);
-	if (rc < 0)
+	if (rc == -E2BIG && format == JEM_SHEET_HTML)
+		jem_err_set(
+			err, rc,
+			"%s: a page holds %d million slices; choose a part by --min and --max, or "
+			"another format",
+			path, JEM_PACK_SLICES_MAX / 1000000);
+	else if (rc < 0)
 		jem_err_set(err, rc, "%s cannot be drawn: %s", path, strerror(-rc));
 	else
 		rc = put_file(path, &out, err);

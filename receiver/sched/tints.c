@@ -140,6 +140,16 @@ int jem_tints_init(struct jem_tints *tints, enum jem_tint_by by, const char *tar
 	return rc;
 }
 
+void jem_tints_set_foreign(struct jem_tints *tints, const char *foreign,
+			   const struct jem_sched_model *const *models)
+{
+	tints->foreign = foreign;
+	for (size_t m = 0; m < tints->count; m++)
+		for (size_t i = 0; i < models[m]->name_count; i++)
+			if (!strcmp(models[m]->names[i], foreign))
+				tints->of_name[m][i] = JEM_TINT_OTHER;
+}
+
 void jem_tints_deinit(struct jem_tints *tints)
 {
 	for (size_t m = 0; tints->of_name && m < tints->count; m++)

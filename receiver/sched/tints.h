@@ -32,14 +32,18 @@ enum jem_tint_by {
 
 struct jem_tints {
 	enum jem_tint_by by;
-	const char *target; /* borrowed; NULL: all have colours */
-	uint8_t **of_name;  /* owned; by model and index of the name */
-	size_t count;       /* of models */
+	const char *target;  /* borrowed; NULL: all have colours */
+	const char *foreign; /* borrowed; NULL: none */
+	uint8_t **of_name;   /* owned; by model and index of the name */
+	size_t count;        /* of models */
 };
 
 /* 0 or -ENOMEM. */
 int jem_tints_init(struct jem_tints *tints, enum jem_tint_by by, const char *target,
 		   const struct jem_sched_model *const *models, size_t count);
+/* Makes that name black in all models: what a job's folder calls tasks that are not its own. */
+void jem_tints_set_foreign(struct jem_tints *tints, const char *foreign,
+			   const struct jem_sched_model *const *models);
 void jem_tints_deinit(struct jem_tints *tints);
 
 /* Of a slice of the model that was number `which`: JEM_TINT_OTHER up to JEM_TINT_COUNT - 1. */

@@ -169,6 +169,12 @@ CASE(a_command_has_one_colour_in_all_files)
 		CHECK_EQ(jem_tints_of(&tints, 0, &models[0], slice) != JEM_TINT_OTHER, is_target);
 	}
 	jem_tints_deinit(&tints);
+
+	CHECK_OK(jem_tints_init(&tints, JEM_TINT_BY_COMMAND, NULL, both, 2));
+	jem_tints_set_foreign(&tints, "ua.C.x", both);
+	CHECK_EQ(jem_tints_of_name(&tints, 0, 0), JEM_TINT_OTHER); /* foreign */
+	CHECK(jem_tints_of_name(&tints, 0, 1) != JEM_TINT_OTHER);
+	jem_tints_deinit(&tints);
 	jem_sched_model_deinit(&models[0]);
 	jem_sched_model_deinit(&models[1]);
 }
