@@ -29,7 +29,10 @@ const struct jem_flag jem_dat2graph_flags[] = {
 	CHOICE_FLAGS,
 	{ "socket-order", NULL, "cores of a socket stand together, the first socket at the bottom",
 	  0 },
-	{ "topology", "FILE", "which core is on which socket; else as on this machine", 0 },
+	{ "topology", "FILE",
+	  "which core is on which socket; else FILE.topology beside the first file, or this "
+	  "machine",
+	  0 },
 	{ "target", "PREFIX", "colours for commands that begin so, all others are black", 0 },
 	{ "color-by-command", NULL, "a colour for each command, and what each had", 0 },
 	{ "color-by", "pid|command|parent", "what colours stand for; pid is that of a thread", 0 },

@@ -12,11 +12,15 @@
 #include <math.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum {
 	EPISODES_SHOWN = 10,
 	FILES_MAX = 1000,
 };
+
+/* What folders call tasks that are not of the job (DESIGN section 3, privacy). */
+static const char foreign_name[] = "other";
 
 /* A recording and all that is made of it for its graph. */
 struct sheet {
@@ -114,34 +118,51 @@ static int load(struct work *work, char **words)
 	return status;
 }
 
-/* The topology that was named, or of this machine where the cores can be its own. */
-static int find_topology(struct work *work)
+/* The topology that was named, that beside the first recording (`jem record` writes one), or this machine's. */
+static int read_topology(struct work *work, char **ret_from)
 {
 	const struct jem_sched_options *options = work->options;
+	auto_free char *beside = NULL;
+	const char *path = options->topology;
 	struct jem_err err;
 	int rc;
 
-	if (!options->is_socket_order && !options->topology)
-		return EX_OK;
-	rc = options->topology ? jem_topology_read(options->topology, &work->topology, &err)
-			       : jem_topology_of_machine("", &work->topology, &err);
+	if (asprintf(&beside, "%s.topology", work->sheets[0].input.path) < 0) {
+		beside = NULL;
+		return no_memory();
+	}
+	if (!path && !access(beside, R_OK))
+		path = beside;
+	rc = path ? jem_topology_read(path, &work->topology, &err)
+		  : jem_topology_of_machine("", &work->topology, &err);
 	if (rc < 0) {
 		log_error("%s", err.text);
-		return options->topology ? EX_NOINPUT : EX_UNAVAILABLE;
+		return path ? EX_NOINPUT : EX_UNAVAILABLE;
 	}
-	for (size_t i = 0; i < work->count; i++) {
-		const struct jem_sched_model *model = &work->sheets[i].input.model;
+	*ret_from = strdup(path ? path : "this machine");
+	return *ret_from ? EX_OK : no_memory();
+}
 
-		for (size_t c = 0; c < model->cpu_count; c++)
-			if (!jem_topology_find(&work->topology, model->cpus[c].number)) {
-				log_warning("%s: core %u is not in the topology of %s, placing it "
-					    "on top",
-					    work->sheets[i].input.path, model->cpus[c].number,
-					    options->topology ? options->topology : "this machine");
-				break;
-			}
+static int find_topology(struct work *work)
+{
+	auto_free char *from = NULL;
+	int status;
+
+	if (!work->options->is_socket_order && !work->options->topology)
+		return EX_OK;
+	status = read_topology(work, &from);
+	for (size_t i = 0; i < work->count && status == EX_OK; i++) {
+		const struct jem_sched_model *model = &work->sheets[i].input.model;
+		size_t c = 0;
+
+		while (c < model->cpu_count &&
+		       jem_topology_find(&work->topology, model->cpus[c].number))
+			c++;
+		if (c < model->cpu_count)
+			log_warning("%s: core %u is not in the topology of %s, placing it on top",
+				    work->sheets[i].input.path, model->cpus[c].number, from);
 	}
-	return EX_OK;
+	return status;
 }
 
 /* Numbers */
@@ -300,13 +321,18 @@ static int fill(struct work *work, size_t i)
 static int make_tints(struct work *work)
 {
 	const struct jem_sched_model **models = calloc(work->count, sizeof(*models));
+	bool has_folder = false;
 	int rc = -ENOMEM;
 
-	for (size_t i = 0; models && i < work->count; i++)
+	for (size_t i = 0; models && i < work->count; i++) {
 		models[i] = &work->sheets[i].input.model;
+		has_folder = has_folder || !work->sheets[i].input.version;
+	}
 	if (models)
 		rc = jem_tints_init(&work->tints, work->options->by, work->options->target, models,
 				    work->count);
+	if (rc == 0 && has_folder)
+		jem_tints_set_foreign(&work->tints, foreign_name, models);
 	free(models);
 	return rc < 0 ? no_memory() : EX_OK;
 }

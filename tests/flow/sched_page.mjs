@@ -57,30 +57,36 @@ try {
 	found.keys = await window_now();
 	await canvas.press('0');
 	found.again = await window_now();
-	// Over the line of a core that is busy nearly throughout.
-	await page.mouse.move(box.x + box.width * 0.25, box.y + 17 + 15);
+	await page.mouse.move(box.x + box.width * 0.25, box.y + box.height - 60);
 	await frame();
-	found.tip = await page.locator('.tip').first().innerText();
-	const search = async (words) => {
-		await page.fill('#words', words);
-		await page.waitForFunction((text) => window.sched_graphs.settings.words === text, words);
+	found.counts = await page.locator('.tip').first().innerText();
+	// A page of counts alone has nothing to choose or search.
+	if (await page.locator('#words').count()) {
+		// Over the line of a core that is busy nearly throughout.
+		await page.mouse.move(box.x + box.width * 0.25, box.y + 17 + 15);
 		await frame();
-		return page.locator('#found').innerText();
-	};
-	found.found = await search('kworker');
-	found.pixels.searched = await coloured();
-	await canvas.press('Home');
-	for (let i = 0; i < 8; i++) await canvas.press('+');
-	await canvas.press('Home');
-	await page.locator('#words').press('Enter');
-	found.jump = await window_now();
-	found.by_pid = await search('203');
-	await search('');
-	await page.locator('button.go').first().click();
-	found.episode = await window_now();
-	for (const name of ['waiting', 'arrows', 'socket']) await page.locator('#' + name).click();
-	await page.selectOption('#by', 'parent');
-	await frame();
+		found.tip = await page.locator('.tip').first().innerText();
+		const search = async (words) => {
+			await page.fill('#words', words);
+			await page.waitForFunction((text) => window.sched_graphs.settings.words === text, words);
+			await frame();
+			return page.locator('#found').innerText();
+		};
+		found.found = await search('kworker');
+		found.pixels.searched = await coloured();
+		await canvas.press('Home');
+		for (let i = 0; i < 8; i++) await canvas.press('+');
+		await canvas.press('Home');
+		await page.locator('#words').press('Enter');
+		found.jump = await window_now();
+		found.by_pid = await search('203');
+		await search('');
+		await page.locator('button.go').first().click();
+		found.episode = await window_now();
+		for (const name of ['waiting', 'arrows', 'socket']) await page.locator('#' + name).click();
+		await page.selectOption('#by', 'parent');
+		await frame();
+	}
 	process.stdout.write(JSON.stringify(found) + '\n');
 } finally {
 	await browser.close();

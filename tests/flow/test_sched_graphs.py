@@ -178,6 +178,13 @@ def sockets_stand_together(folder):
     order = numbers(svg_texts(folder, "dat2graph", "--socket-order", "--topology", "ua.topology",
                               "ua-fast.dat"))
     check_equal(order, list("02461357"), "cores from below in socket order")
+    shutil.copy(os.path.join(folder, "ua.topology"), os.path.join(folder, "ua-fast.dat.topology"))
+    check_equal(numbers(svg_texts(folder, "dat2graph", "--socket-order", "ua-fast.dat")), order,
+                "with the topology beside the file")
+    with open(os.path.join(folder, "two"), "w", encoding="utf-8") as out:
+        out.write("cpu=1 socket=0\ncpu=0 socket=1\n")
+    _, err = run(folder, "dat2graph", "--socket-order", "--topology", "two", "ua-fast.dat")
+    check_in("core 2 is not in the topology of two", err)
     with open(os.path.join(folder, "bad"), "w", encoding="utf-8") as out:
         out.write("cpu=0 socket=zero\n")
     _, err = run(folder, "dat2graph", "--socket-order", "--topology", "bad", "ua-fast.dat", status=66)
@@ -245,6 +252,29 @@ def hostile_names_are_shown_and_do_nothing(folder):
         check_in(name, shown)
 
 
+@case
+def the_folder_of_a_job_is_drawn(folder):
+    """With slices where this machine lets them be recorded; else one line says that there are none."""
+    done = subprocess.run([program("jem"), "run", "--quiet", "--sched", "job", "--out", "job", "--",
+                           "sh", "-c", "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"],
+                          cwd=folder, timeout=60, check=False, capture_output=True)
+    check_equal(done.returncode, 0, "exit status of the job")
+    done = subprocess.run([program("dat2graph"), "job/", "--color-by-command", "-o", "x.svg"],
+                          cwd=folder, timeout=60, check=False, capture_output=True)
+    if done.returncode:
+        check_equal(done.returncode, 66, "exit status")
+        check_in("no slices of scheduling are recorded", done.stderr.decode())
+        check_equal(done.stderr.count(b"\n"), 1, "lines")
+        return
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", read(folder, "x.svg").decode())
+    check_equal(texts[0], "job", "title")
+    check_in("sh", texts)
+    numbers = stats(folder, "job")[0]
+    check_equal(numbers["version"], None, "version")
+    check(any(t["comm"] == "sh" and t["run_ns"] > 0 for t in numbers["tasks"]), "the job's task")
+    run(folder, "running_waiting", "job", "-o", "x.html")
+
+
 # The page
 
 def look(folder, page, width=1280, scheme="light"):
@@ -287,12 +317,27 @@ def the_page_is_looked_into(folder):
         check_in("ua.x", seen["tip"])
         check(re.search(r"thread 20\d, core \d", seen["tip"]), seen["tip"])
         check(re.search(r"ran \d", seen["tip"]), seen["tip"])
+        check(re.search(r"\d running", seen["counts"]), seen["counts"])
         check_equal(seen["found"], "4 tasks found", "kernel threads of both files")
         check_equal(seen["by_pid"], "2 tasks found", "task 203 of both files")
         check(seen["jump"][0] < 0.2747 < seen["jump"][1], f"Enter shows the next: {seen['jump']}")
         check(seen["pixels"]["all"] > 2000, f"pixels: {seen['pixels']}")
         check(seen["pixels"]["searched"] < seen["pixels"]["all"] / 4, f"pixels: {seen['pixels']}")
         check(seen["episode"][1] - seen["episode"][0] < 0.1, "an episode is shown at a click")
+
+
+@case
+def the_page_of_counts_is_looked_into(folder):
+    sched_story.write(folder)
+    run(folder, "running_waiting", "--after-sleep", "ua-slow.dat", "-o", "x.html")
+    seen = look(folder, "x.html")
+    check_equal(seen["complaints"], [], "console, errors and dialogs")
+    check_equal(seen["sections"], 1, "graphs")
+    check(seen["wheel"][1] - seen["wheel"][0] < (seen["whole"][1] - seen["whole"][0]) / 2,
+          "the wheel zooms in")
+    check_equal(seen["again"], seen["whole"], "0 shows the whole")
+    check(re.search(r"\d running\n[\d.]+ waiting", seen["counts"]), seen["counts"])
+    check(seen["pixels"]["all"] > 10000, f"pixels: {seen['pixels']}")
 
 
 DECODE = """
