@@ -37,6 +37,7 @@ struct sheet {
 struct work {
 	const struct jem_sched_options *options; /* borrowed */
 	enum jem_sched_graph graph;
+	enum jem_sheet_format format;
 	struct sheet *sheets;         /* owned */
 	struct jem_sched_view *views; /* owned */
 	size_t count;
@@ -308,7 +309,9 @@ static int fill(struct work *work, size_t i)
 			 sizeof(sheet->subtitle) - strlen(sheet->subtitle), ", %llu events lost",
 			 (unsigned long long)model->lost_events);
 	view->subtitle = sheet->subtitle;
-	if (options->by == JEM_TINT_BY_COMMAND && work->graph == JEM_SCHED_CORES)
+	/* A page can be searched by its legend, and coloured otherwise. */
+	if (work->graph == JEM_SCHED_CORES &&
+	    (options->by == JEM_TINT_BY_COMMAND || work->format == JEM_SHEET_HTML))
 		rc = make_legend(work, i);
 	if (rc == 0 && options->shows_episodes)
 		rc = make_marks(work, i);
@@ -393,12 +396,11 @@ int jem_sched_tool_run(const struct jem_tool_args *args, enum jem_sched_graph gr
 {
 	struct jem_sched_options *options = args->options;
 	struct work work = { .options = options, .graph = graph, .count = (size_t)args->count };
-	enum jem_sheet_format format;
 	struct jem_err err;
 	int status = EX_OK;
 
 	/* Before a long recording is read in vain. */
-	if (options->output && jem_sheet_format(options->output, &format, &err) < 0) {
+	if (options->output && jem_sheet_format(options->output, &work.format, &err) < 0) {
 		log_error("%s", err.text);
 		free(options->cores);
 		return EX_USAGE;

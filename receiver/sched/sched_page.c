@@ -203,6 +203,8 @@ static void put_legend_row(struct jem_html *html, const struct jem_sched_legend_
 	html_attr(html, "height", "1");
 	snprintf(fill, sizeof(fill), "#%06x", jem_tint_rgb(row->tint));
 	html_attr(html, "fill", fill);
+	snprintf(fill, sizeof(fill), "%u", row->tint);
+	html_attr(html, "data-tint", fill);
 	jem_html_close(html);
 	jem_html_close(html);
 	html_cell(html, "button", "find", row->comm);

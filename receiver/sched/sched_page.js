@@ -51,17 +51,28 @@
 		cores.sort((a, b) => (settings.socket ? a.rank - b.rank : 0) || a.n - b.n);
 		graph.rows = cores; // from below
 	}
-	function colour_faces(graph) {
-		const { meta, data } = graph, faces = data.faces, ink = pixel(colour("ink")), dull = pixel(colour("rule"));
-		// On dark ground the dark ones are lightened.
+	// The colours of a page, black first; on dark ground they are lightened.
+	function tints_of(graph) {
 		const is_dark = (pixel(colour("paper")) & 255) < 128;
-		const tints = meta.tints.map((hex) => (is_dark ? paler(pixel(hex), 0xffffffff, 0.75) : pixel(hex)));
+		return [pixel(colour("ink")), ...graph.meta.tints.map((hex) => (is_dark ? paler(pixel(hex), 0xffffffff, 0.75) : pixel(hex)))];
+	}
+	function colour_legend(graph) {
+		const tints = tints_of(graph);
+		document.body.classList.toggle("by-command", settings.by === "command");
+		graph.section.querySelectorAll(".key rect").forEach((rect) => {
+			const tint = tints[rect.dataset.tint];
+			rect.style.fill = `rgb(${tint & 255},${tint >> 8 & 255},${tint >> 16 & 255})`;
+		});
+	}
+	function colour_faces(graph) {
+		const { meta, data } = graph, faces = data.faces, dull = pixel(colour("rule")), tints = tints_of(graph);
+		colour_legend(graph);
 		graph.lut = new Uint32Array(faces.tid.length);
 		for (let i = 0; i < graph.lut.length; i++) {
 			const of_name = faces.name[i] < 0 ? 0 : meta.names[faces.name[i]][1];
 			const number = settings.by === "pid" ? faces.tid[i] : Math.max(0, faces.parent[i]);
-			const tint = of_name === 0 || settings.by === "command" ? of_name : 1 + number % tints.length;
-			graph.lut[i] = graph.marked && !graph.marked[i] ? dull : tint ? tints[tint - 1] : ink;
+			const tint = of_name === 0 || settings.by === "command" ? of_name : 1 + number % (tints.length - 1);
+			graph.lut[i] = graph.marked && !graph.marked[i] ? dull : tints[tint];
 		}
 	}
 	function sum_up(graph) {

@@ -84,8 +84,11 @@ try {
 		await page.locator('button.go').first().click();
 		found.episode = await window_now();
 		for (const name of ['waiting', 'arrows', 'socket']) await page.locator('#' + name).click();
+		const key = page.locator('.key').first();
+		found.keys_shown = [await key.isVisible()];
 		await page.selectOption('#by', 'parent');
 		await frame();
+		found.keys_shown.push(await key.isVisible());
 	}
 	process.stdout.write(JSON.stringify(found) + '\n');
 } finally {

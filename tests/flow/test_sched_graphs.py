@@ -318,6 +318,7 @@ def the_page_is_looked_into(folder):
         check(re.search(r"thread 20\d, core \d", seen["tip"]), seen["tip"])
         check(re.search(r"ran \d", seen["tip"]), seen["tip"])
         check(re.search(r"\d running", seen["counts"]), seen["counts"])
+        check_equal(seen["keys_shown"], [True, False], "colours of commands, by command and by thread")
         check_equal(seen["found"], "4 tasks found", "kernel threads of both files")
         check_equal(seen["by_pid"], "2 tasks found", "task 203 of both files")
         check(seen["jump"][0] < 0.2747 < seen["jump"][1], f"Enter shows the next: {seen['jump']}")

@@ -270,6 +270,44 @@ CASE(draws_cores_gaps_and_what_waits)
 	end(&bench);
 }
 
+/* A task that was moved while it waited did so in the queue from which it came. */
+CASE(a_wait_is_drawn_where_the_task_was_queued)
+{
+	static const struct sched_maker two = { .cores = 2, .slices = 10, .span_s = 1, .seed = 3 };
+	double middles[2]; /* of the waits, by how it was moved */
+
+	for (int is_balanced = 0; is_balanced < 2; is_balanced++) {
+		struct bench bench;
+		struct jem_buf out;
+		struct jem_canvas *canvas;
+		const char *at;
+
+		begin(&bench, &two);
+		for (int cpu = 0; cpu < 2; cpu++)
+			for (size_t i = 0; i < bench.model.cpus[cpu].count; i++)
+				bench.model.cpus[cpu].slices[i].wait_ns = 0;
+		CHECK_GE(bench.model.cpus[1].count, 3);
+		bench.model.cpus[1].slices[2].wait_ns = 5000000;
+		bench.model.cpus[1].slices[2].from_cpu = 0;
+		bench.model.cpus[1].slices[2].move =
+			is_balanced ? JEM_SCHED_BALANCED : JEM_SCHED_PLACED;
+		bench.view.shows_waiting = true;
+		jem_buf_init(&out, 0);
+		canvas = fake_canvas_create(&out);
+		jem_cores_graph_draw(canvas, &bench.view);
+		CHECK_EQ(jem_canvas_finish(canvas), 0);
+		jem_canvas_destroy(canvas);
+		at = strstr(jem_buf_cstr(&out), "rects critical ");
+		CHECK(at && !strstr(at + 1, "rects critical "));
+		at = strchr(at, ',');
+		CHECK(at);
+		middles[is_balanced] = atof(at + 1);
+		jem_buf_deinit(&out);
+		end(&bench);
+	}
+	CHECK_GE(middles[1], middles[0] + 100); /* core 0 is below core 1 */
+}
+
 static void read_file(const char *path, struct jem_buf *ret)
 {
 	char bytes[4096];
@@ -404,5 +442,6 @@ CASE(empty_recordings_are_drawn_empty)
 TESTS(T(no_activity_vanishes), T(few_slices_keep_their_places),
       T(many_slices_become_the_one_that_ran_longest), T(a_command_has_one_colour_in_all_files),
       T(columns_of_counts_add_up_to_the_integrals), T(draws_cores_gaps_and_what_waits),
-      T(every_format_is_the_same_each_time), T(several_are_pages_or_numbered_files),
-      T(hostile_names_do_nothing), T(empty_recordings_are_drawn_empty))
+      T(a_wait_is_drawn_where_the_task_was_queued), T(every_format_is_the_same_each_time),
+      T(several_are_pages_or_numbered_files), T(hostile_names_do_nothing),
+      T(empty_recordings_are_drawn_empty))
