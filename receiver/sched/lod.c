@@ -6,16 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double least_width = 1.0 / 3; /* of a bar, in columns */
+static const double least_width = 0.5; /* of a bar, in columns */
 static const double touching = 1e-6;
 
 void jem_lod_begin(struct jem_lod *lod, unsigned columns)
 {
-	lod->count = 0;
+	lod->count = lod->tick_count = 0;
+	memset(lod->last_tick, 0, sizeof(lod->last_tick));
 	lod->failed = false;
 	lod->columns = columns;
 	lod->column = 0;
 	lod->piece_count = 0;
+}
+
+static void push(struct jem_lod *lod, struct jem_lod_bar **list, size_t *count, size_t *cap,
+		 const struct jem_lod_bar *bar)
+{
+	if (*count == *cap) {
+		size_t more = *cap ? *cap * 2 : 256;
+		struct jem_lod_bar *bars = realloc(*list, more * sizeof(*bars));
+
+		if (!bars) {
+			lod->failed = true;
+			return;
+		}
+		*list = bars;
+		*cap = more;
+	}
+	(*list)[(*count)++] = *bar;
 }
 
 static void emit(struct jem_lod *lod, const struct jem_lod_bar *bar)
@@ -27,33 +45,35 @@ static void emit(struct jem_lod *lod, const struct jem_lod_bar *bar)
 		last->x1 = fmax(last->x1, bar->x1);
 		return;
 	}
-	if (lod->count == lod->cap) {
-		size_t cap = lod->cap ? lod->cap * 2 : 256;
-		struct jem_lod_bar *bars = realloc(lod->bars, cap * sizeof(*bars));
-
-		if (!bars) {
-			lod->failed = true;
-			return;
-		}
-		lod->bars = bars;
-		lod->cap = cap;
-	}
-	lod->bars[lod->count++] = *bar;
+	push(lod, &lod->bars, &lod->count, &lod->cap, bar);
 }
 
-/* One bar for all that the column has. */
+/* One bar for all that the column has, and a tick for the second. */
 static void emit_sum(struct jem_lod *lod)
 {
 	struct jem_lod_bar bar = { .x0 = lod->column,
 				   .x1 = lod->column + 1.0,
 				   .is_inferred = lod->inferred > lod->total / 2 };
+	struct jem_lod_bar tick = { .x0 = lod->column + (1 - least_width) / 2,
+				    .x1 = lod->column + (1 + least_width) / 2 };
 	double level = ceil((double)lod->total * JEM_LOD_LEVELS - 1e-3);
+	int second = -1;
 
 	for (unsigned tint = 1; tint < JEM_LOD_TINTS; tint++)
 		if (lod->busy[tint] > lod->busy[bar.tint])
 			bar.tint = (uint8_t)tint;
-	bar.level = (uint8_t)fmax(1, fmin(JEM_LOD_LEVELS, level));
+	bar.level = tick.level = (uint8_t)fmax(1, fmin(JEM_LOD_LEVELS, level));
 	emit(lod, &bar);
+	for (int tint = 0; tint < JEM_LOD_TINTS; tint++)
+		if (tint != bar.tint && lod->pieces_of[tint] &&
+		    (second < 0 || lod->busy[tint] > lod->busy[second]))
+			second = tint;
+	/* One in three columns is enough where they come without end. */
+	if (second < 0 || (lod->last_tick[second] && lod->column + 1 - lod->last_tick[second] < 3))
+		return;
+	lod->last_tick[second] = lod->column + 1;
+	tick.tint = (uint8_t)second;
+	push(lod, &lod->ticks, &lod->tick_count, &lod->tick_cap, &tick);
 }
 
 static void end_column(struct jem_lod *lod)
@@ -68,6 +88,7 @@ static void end_column(struct jem_lod *lod)
 
 static void sum_piece(struct jem_lod *lod, const struct jem_lod_bar *piece)
 {
+	lod->pieces_of[piece->tint]++;
 	lod->busy[piece->tint] += (float)(piece->x1 - piece->x0);
 	lod->total += (float)(piece->x1 - piece->x0);
 	if (piece->is_inferred)
@@ -87,6 +108,7 @@ static void add_piece(struct jem_lod *lod, unsigned column, const struct jem_lod
 	if (lod->piece_count == JEM_LOD_PIECES) {
 		lod->piece_count++;
 		memset(lod->busy, 0, sizeof(lod->busy));
+		memset(lod->pieces_of, 0, sizeof(lod->pieces_of));
 		lod->total = lod->inferred = 0;
 		for (unsigned i = 0; i < JEM_LOD_PIECES; i++)
 			sum_piece(lod, &lod->pieces[i]);
@@ -142,6 +164,8 @@ static void widen(struct jem_lod_bar *bar, unsigned columns)
 int jem_lod_end(struct jem_lod *lod)
 {
 	end_column(lod);
+	for (size_t i = 0; i < lod->tick_count; i++)
+		push(lod, &lod->bars, &lod->count, &lod->cap, &lod->ticks[i]);
 	for (size_t i = 0; i < lod->count; i++)
 		widen(&lod->bars[i], lod->columns);
 	return lod->failed ? -ENOMEM : 0;
@@ -150,5 +174,6 @@ int jem_lod_end(struct jem_lod *lod)
 void jem_lod_deinit(struct jem_lod *lod)
 {
 	free(lod->bars);
+	free(lod->ticks);
 	*lod = (struct jem_lod){ 0 };
 }

@@ -2,12 +2,13 @@
 /*
  * lod: level of detail: what a core ran as bars no finer than the columns of a picture.
  *
- * A column with few pieces keeps them, each at its place and at least a third of a column wide. A
+ * A column with few pieces keeps them, each at its place and at least half a column wide. A
  * column with more becomes one bar of the tint that ran longest in it, thinner the less of it was
- * busy. Bars that touch and look the same are one.
+ * busy, and a tick of that which ran longest of the others: what comes in between for a moment is
+ * what is looked for. Of ticks of one tint there is one in three columns at most. Bars that touch and look the same are one.
  *
  * Flow:      jem_lod_begin, then pieces in order of time, then jem_lod_end
- * Bound:     4 bars a column at most
+ * Bound:     3 bars a column at most
  * Invariant: a column in which anything ran has part of a bar in it
  */
 #ifndef JEM_RECEIVER_SCHED_LOD_H
@@ -20,7 +21,7 @@
 enum {
 	JEM_LOD_TINTS = 32, /* different looks at most */
 	JEM_LOD_LEVELS = 4, /* how busy: a quarter, half, three quarters, all */
-	JEM_LOD_PIECES = 4, /* more than these in a column are summed up */
+	JEM_LOD_PIECES = 2, /* more than these in a column are summed up */
 };
 
 struct jem_lod_bar {
@@ -34,7 +35,10 @@ struct jem_lod_bar {
 struct jem_lod {
 	struct jem_lod_bar *bars; /* owned */
 	size_t count, cap;
-	bool failed; /* no memory */
+	struct jem_lod_bar *ticks; /* owned; they join the bars at the end */
+	size_t tick_count, tick_cap;
+	unsigned last_tick[JEM_LOD_TINTS]; /* its column + 1 */
+	bool failed;                       /* no memory */
 
 	/* The column at hand. */
 	unsigned columns;
@@ -42,6 +46,7 @@ struct jem_lod {
 	unsigned piece_count;
 	struct jem_lod_bar pieces[JEM_LOD_PIECES];
 	float busy[JEM_LOD_TINTS]; /* once there are more than JEM_LOD_PIECES */
+	uint32_t pieces_of[JEM_LOD_TINTS];
 	float total;
 	float inferred; /* of it */
 };

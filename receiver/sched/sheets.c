@@ -18,7 +18,7 @@ enum {
 	PICTURE_WIDTH = 1100,
 	SHEET_WIDTH = 842, /* A4, landscape */
 	SHEET_HEIGHT = 595,
-	PDF_COLUMNS = 1500, /* as fine as a good printer's eye can see on such a sheet */
+	PDF_COLUMNS = 1200, /* each as wide as a thin line on such a sheet */
 };
 
 int jem_sheet_format(const char *path, enum jem_sheet_format *ret, struct jem_err *err)

@@ -221,6 +221,7 @@ UNIT_TESTS += %D%/test_axis %D%/test_timechart
 %C%_test_axis_SOURCES = %D%/test_axis.c
 %C%_test_axis_LDADD = libcheck.a $(REPORT_LIBS)
 UNIT_TESTS += %D%/test_sched_graphs
+LONG_TESTS += %D%/test_sched_graphs
 %C%_test_sched_graphs_SOURCES = %D%/test_sched_graphs.c %D%/fake_canvas.c %D%/fake_canvas.h \
 	%D%/sched_maker.c %D%/sched_maker.h
 %C%_test_sched_graphs_LDADD = libcheck.a $(REPORT_LIBS)
