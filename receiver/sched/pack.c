@@ -39,6 +39,7 @@ struct packing {
 	uint32_t *next_face;     /* owned; of the same task, + 1 */
 	unsigned unit_ns;
 	size_t slices;
+	size_t moved; /* that waited for another core */
 	struct jem_buf columns[COLUMNS];
 	bool failed;
 };
@@ -144,6 +145,7 @@ static void add_slice(struct packing *packing, const struct jem_sched_slice *sli
 	int64_t from = units(packing, slice->start_ns);
 	int64_t to = units(packing, last_ns < view->select.to_ns ? last_ns : view->select.to_ns);
 	bool is_wait_only = slice->flags & JEM_SCHED_WAIT_ONLY;
+	uint64_t queue = queue_of(packing, slice);
 	bool is_woken =
 		slice->waker != JEM_SCHED_NONE && !(slice->flags & JEM_SCHED_WAIT_PREEMPTED);
 
@@ -155,7 +157,12 @@ static void add_slice(struct packing *packing, const struct jem_sched_slice *sli
 	    slice->end | (slice->flags & 3u) << 3 | (is_wait_only ? WAIT_ONLY : slice->move) << 5);
 	put(&packing->columns[FACE], rank(faces, face_of(packing, slice->task, slice->comm)));
 	put(&packing->columns[WAIT], (slice->wait_ns + packing->unit_ns / 2) / packing->unit_ns);
-	put(&packing->columns[FROM], queue_of(packing, slice));
+	if (queue) {
+		put(&packing->columns[FROM], packing->slices);
+		put(&packing->columns[FROM], queue - 1);
+		packing->moved++;
+	}
+	packing->slices++;
 	if (is_woken) {
 		uint32_t comm = view->model->tasks[slice->waker].comm;
 
@@ -224,12 +231,13 @@ static int pack(struct packing *packing, struct jem_buf *out)
 				       : 0;
 
 		put(&counts, count);
-		packing->slices += count;
 	}
 	put_faces(packing, &all);
 	jem_buf_add(&all, counts.data, counts.len);
 	for (int i = 0; i < COLUMNS; i++) {
 		packing->failed = packing->failed || packing->columns[i].failed;
+		if (i == FROM)
+			put(&all, packing->moved);
 		jem_buf_add(&all, packing->columns[i].data, packing->columns[i].len);
 	}
 	rc = all.failed || packing->failed ? -ENOMEM : jem_deflate(&packed, all.data, all.len);

@@ -5,8 +5,9 @@
  * Layout (receiver/sched/sched_data.js reads it): numbers are LEB128, signed ones zigzag. First the
  * count of names of tasks ("faces": a task under one command name) and for each the differences of
  * tid, tid - pid, and parent + 1 and name as they are. Then for each core, in the order of the model,
- * its count of slices. Then seven columns, each over all slices of all cores: start after the end of the
- * slice before, run, how it ended, face, wait, waker, and 1 + the core where it waited if that is another. Times are in units of `unit_ns`.
+ * its count of slices. Then six columns, each over all slices of all cores: start after the end of the
+ * slice before, run, how it ended (a byte), face, wait, waker. Last, how many waited for another core than
+ * they ran on, and for each of them its number among all slices and that core. Times are in units of `unit_ns`.
  *
  * Faces and wakers are ranks in a list of those last seen on the core, which makes most of them 0 or
  * 1: below RECENT a rank, from there on RECENT + the number itself.

@@ -170,14 +170,28 @@ const sched_data = (function () {
 		const data = {
 			faces, first, count,
 			start: new Float64Array(count), end: new Float64Array(count), how: new Uint8Array(count),
-			face: new Uint32Array(count), wait: new Float64Array(count), waker: new Uint32Array(count),
-			from: new Uint16Array(count)
+			face: new Uint32Array(count), wait: new Float64Array(count), waker: new Uint32Array(count)
 		};
 		// By way of one kind of array: the loop is twice as fast when it knows no other.
 		const column = new Float64Array(count);
-		for (const name of ["start", "end", "how", "face", "wait", "waker", "from"]) {
+		for (const name of ["start", "end", "how", "face", "wait", "waker"]) {
+			if (name === "how") {
+				data.how.set(bytes.subarray(at, at + count));
+				at += count;
+				continue;
+			}
 			at = numbers(bytes, at, column);
 			data[name].set(column);
+		}
+		at = numbers(bytes, at, head);
+		const moved = new Float64Array(head[0] * 2);
+		numbers(bytes, at, moved);
+		// Those who waited for another core than they ran on, by that core.
+		data.moved = Array.from({ length: cores }, () => []);
+		data.has_moved = new Uint8Array(count);
+		for (let i = 0; i < moved.length; i += 2) {
+			data.moved[moved[i + 1]].push(moved[i]);
+			data.has_moved[moved[i]] = 1;
 		}
 		const { start, end, wait } = data;
 		data.longest = counts.map((_, c) => {
@@ -189,9 +203,6 @@ const sched_data = (function () {
 			}
 			return most;
 		});
-		// Those who waited for another core than they ran on, by that core.
-		data.moved = Array.from({ length: cores }, () => []);
-		for (let i = 0; i < count; i++) if (data.from[i]) data.moved[data.from[i] - 1].push(i);
 		unrank(data.face, first, 0);
 		unrank(data.waker, first, 1);
 		return data;
@@ -247,11 +258,21 @@ const sched_data = (function () {
 	function levels_of(data, core, span, size, marked, cells) {
 		const scale = size / span;
 		clear(cells);
-		for (let i = data.first[core]; i < data.first[core + 1]; i++) {
-			if (data.how[i] >> 5 !== 7)
-				add(cells, data.start[i] * scale, data.end[i] * scale, data.face[i], marked && marked[data.face[i]] ? 2 : 0);
-			if (data.wait[i] && !data.from[i])
-				count_wait(cells.changes, (data.start[i] - data.wait[i]) * scale, data.start[i] * scale);
+		const { start, end, how, face, wait, has_moved } = data, { busy, best } = cells, shown = cells.face;
+		for (let i = data.first[core], last = data.first[core + 1]; i < last; i++) {
+			const a = start[i] * scale, b = end[i] * scale, cell = a | 0;
+			if (wait[i] && !has_moved[i]) count_wait(cells.changes, (start[i] - wait[i]) * scale, a);
+			if (how[i] >> 5 === 7) continue;
+			if (marked || b >= cell + 1 || cell >= size) {
+				add(cells, a, b, face[i], marked && marked[face[i]] ? 2 : 0);
+				continue;
+			}
+			const part = b - a > 0.004 ? b - a : 0.004; // most are within a cell
+			busy[cell] += part;
+			if (part > best[cell]) {
+				best[cell] = part;
+				shown[cell] = face[i];
+			}
 		}
 		for (const i of data.moved[core])
 			count_wait(cells.changes, (data.start[i] - data.wait[i]) * scale, data.start[i] * scale);
@@ -314,12 +335,14 @@ const sched_data = (function () {
 	// Running and waiting tasks as means over `count` columns of a window.
 	function counts_of(data, cores, from, to, count) {
 		const running = totals_of(count), waiting = totals_of(count), scale = count / (to - from);
+		const { start, end, wait } = data, parts = running.parts;
 		for (let core = 0; core < cores; core++)
-			for (let i = find(data, core, from); i < data.first[core + 1]; i++) {
-				if (data.start[i] - data.longest[core] >= to) break;
-				add_total(running, (data.start[i] - from) * scale, (data.end[i] - from) * scale);
-				if (data.wait[i])
-					add_total(waiting, (data.start[i] - data.wait[i] - from) * scale, (data.start[i] - from) * scale);
+			for (let i = find(data, core, from), last = data.first[core + 1]; i < last; i++) {
+				if (start[i] - data.longest[core] >= to) break;
+				const a = (start[i] - from) * scale, b = (end[i] - from) * scale, cell = a | 0;
+				if (a >= 0 && b < cell + 1 && b <= count) parts[cell] += b - a; // most are within a cell
+				else add_total(running, a, b);
+				if (wait[i]) add_total(waiting, a - wait[i] * scale, a);
 			}
 		return { running: sum_totals(running), waiting: sum_totals(waiting) };
 	}

@@ -136,7 +136,7 @@
 			if (data.how[i] >> 5 !== 7 && data.start[i] < to)
 				add(cells, (data.start[i] - from) / per_cell, (data.end[i] - from) / per_cell, data.face[i],
 					graph.marked && graph.marked[data.face[i]] ? 2 : 0);
-			if (data.wait[i] && !data.from[i])
+			if (data.wait[i] && !data.has_moved[i])
 				count_wait(cells.changes, (data.start[i] - data.wait[i] - from) / per_cell, (data.start[i] - from) / per_cell);
 		}
 		for (const i of data.moved[core])

@@ -361,7 +361,7 @@ const part = (name) => unescape(html.match(new RegExp(`class="${name}" hidden=""
 			tasks[tid].wait += d.wait[i] * meta.unit_s;
 			tasks[tid].slices++;
 		}
-		answers.push({ tasks, count: d.count });
+		answers.push({ tasks, count: d.count, moved: d.moved.map((list) => list.length) });
 	}
 	console.log(JSON.stringify(answers));
 })();
@@ -380,6 +380,7 @@ def the_page_has_every_slice(folder):
                           capture_output=True)
     builtin, own = json.loads(done.stdout)
     check_equal(builtin, own, "what both unpack")
+    check_equal(builtin["moved"], [1, 0, 0, 0, 0, 0, 0, 0], "waits in the queue of another core")
     wanted = stats(folder, "ua-slow.dat")[0]["tasks"]
     check_equal(len(builtin["tasks"]), len(wanted), "tasks")
     for task in wanted:
