@@ -16,6 +16,7 @@ enum {
 };
 
 static const double note_line = 13;
+static const double row_most = 56;
 
 static double note_height(const struct jem_sched_view *view)
 {
@@ -175,8 +176,13 @@ static void draw_note(const struct jem_cores *cores, double y, size_t arrows, si
 		snprintf(target, sizeof(target), "; black: not %.15s", view->tints->target);
 	else if (view->tints->foreign)
 		snprintf(target, sizeof(target), "; black: not of the job");
-	snprintf(text, sizeof(text), "%s%s; thin: busy for a part; pale: guessed; hatched: no data",
-		 by[view->tints->by], target);
+	snprintf(text, sizeof(text),
+		 "%s%s%s; thin: busy for a part; pale: guessed; hatched: no data",
+		 by[view->tints->by],
+		 view->tints->by == JEM_TINT_BY_COMMAND && view->legend_count >= JEM_TINT_COUNT
+			 ? ", and repeat"
+			 : "",
+		 target);
 	put_note(cores, y, text);
 	if (view->shows_waiting)
 		len = snprintf(text, sizeof(text), "Red below a core: a task waits for it%s",
@@ -243,8 +249,11 @@ void jem_cores_graph_draw(struct jem_canvas *canvas, const struct jem_sched_view
 		cores.columns = (unsigned)fmax(1, cores.frame.x1 - cores.frame.x0);
 	if (cores.columns > COLUMNS_MAX)
 		cores.columns = COLUMNS_MAX;
+	/* Few cores on a large sheet: the rest of it stays empty. */
+	cores.frame.y1 =
+		fmin(cores.frame.y1, cores.frame.y0 + row_most * fmax(1, (double)cores.rows.count));
 	cores.row_height = (cores.frame.y1 - cores.frame.y0) / fmax(1, (double)cores.rows.count);
-	cores.thickness = fmin(cores.row_height * (view->shows_waiting ? 0.56 : 0.8), 22);
+	cores.thickness = fmin(cores.row_height * (view->shows_waiting ? 0.56 : 0.8), 32);
 	draw_all(&cores);
 	jem_lod_deinit(&cores.lod);
 	jem_core_rows_deinit(&cores.rows);
