@@ -6,6 +6,7 @@
 
 enum {
 	MARKS_MAX = 12, /* that are told below */
+	LABELS_MAX = 200,
 };
 
 static const double left_margin = 52;
@@ -84,13 +85,16 @@ void jem_frame_seconds(const struct jem_frame *frame)
 	int decimals = (int)fmax(0, -floor(log10(step) + 1e-9));
 	char label[40];
 
-	/* Adding 0 makes of -0 a 0. */
-	for (double n = ceil(from / step - 1e-6) + 0.0; n * step <= from + span * (1 + 1e-9); n++) {
+	/* Counted, as times from a hostile file may be so large that a step is nothing to them. */
+	for (int i = 0; i < LABELS_MAX; i++) {
+		double n = ceil(from / step - 1e-6) + i;
 		double x = frame->x0 + (n * step - from) / span * (frame->x1 - frame->x0);
 
+		if (!(n * step <= from + span * (1 + 1e-9)))
+			break;
 		jem_canvas_line(frame->canvas, x, frame->y0, x, frame->y1, &rule);
 		jem_canvas_line(frame->canvas, x, frame->y1, x, frame->y1 + 3.5, &axis);
-		snprintf(label, sizeof(label), "%.*f", decimals, n * step);
+		snprintf(label, sizeof(label), "%.*f", decimals, n * step + 0.0); /* no -0 */
 		if (x + jem_canvas_text_width(frame->canvas, label, &font) / 2 <= view->width)
 			jem_canvas_text(frame->canvas, x, frame->y1 + 13, label, &font);
 	}

@@ -180,7 +180,9 @@
 		const zero = graph.meta.zero_s, digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 		context.fillStyle = colour("muted");
 		context.textAlign = "center";
-		for (let n = Math.ceil((view.from + zero) / step - 1e-6); n * step <= view.to + zero; n++) {
+		for (let i = 0; i < 100; i++) { // counted, as a step may be nothing to very large times
+			const n = Math.ceil((view.from + zero) / step - 1e-6) + i;
+			if (!(n * step <= view.to + zero)) break;
 			const x = x_of(graph, n * step - zero);
 			context.fillRect(x, bottom, 1, 4);
 			const text = (n * step).toFixed(digits), half = context.measureText(text).width / 2;

@@ -233,6 +233,18 @@ def what_is_whole_of_a_damaged_file_is_drawn(folder):
 
 
 @case
+def times_of_decades_are_drawn(folder):
+    trace = Trace()
+    job = Task(7, "job")
+    trace.switch(0, 1, IDLE, job)
+    trace.switch(0, 500_000_000_000_000_000, job, IDLE, "S", is_absolute=True)
+    trace.write(os.path.join(folder, "a.dat"))
+    for suffix in ("svg", "html"):
+        run(folder, "dat2graph", "--min", "499999999.9999", "a.dat", "-o", f"x.{suffix}")
+        run(folder, "running_waiting", "a.dat", "-o", f"x.{suffix}")
+
+
+@case
 def hostile_names_are_shown_and_do_nothing(folder):
     trace = Trace()
     name = "</p><b>&'\"\\(x"
