@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/sources/sched/feed.h"
 
+#include "common/cleanup.h"
 #include "daemon/sources/sched/idle.h"
 #include "daemon/sources/sched/known.h"
 #include "daemon/sources/sched/summary.h"
+#include "daemon/sources/sched/tree.h"
 #include "tracer/sched/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* A shorter wait than this is the scheduler at work; nobody could have used the idle core sooner. */
 #define IDLE_WAIT_MIN_NS 50000
@@ -396,11 +402,45 @@ static int make_machine(struct jem_sched_feed *feed, const char *const *states)
 	return status < 0 || (feed->tasks && feed->gaps) ? status : -ENOMEM;
 }
 
+/* The job's tasks that are there already: their switches do not tell what they are called. */
+static int seed(struct jem_sched_feed *feed, int64_t now_ns)
+{
+	struct jem_sched_tree tree;
+	char path[64];
+	int status = jem_sched_tree_walk("/proc", feed->options.job, &tree);
+
+	for (size_t i = 0; i < tree.count && status == 0; i++) {
+		char comm[JEM_SCHED_COMM_BYTES] = "";
+		struct jem_sched_task task = { .tid = tree.tids[i],
+					       .pid = tree.pids[i],
+					       .parent = JEM_SCHED_NONE,
+					       .born_ns = INT64_MIN,
+					       .died_ns = INT64_MAX };
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)task.tid);
+		auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 || read(fd, comm, sizeof(comm) - 1) <= 0)
+			continue;
+		comm[strcspn(comm, "\n")] = '\0';
+		task.comm = jem_sched_names_add(&feed->names, comm);
+		status = jem_sched_machine_seed(feed->machine, &task, JEM_SCHED_NO_CPU, now_ns);
+	}
+	jem_sched_tree_deinit(&tree);
+	return status == -ENOMEM ? status : 0;
+}
+
 int jem_sched_feed_begin(struct jem_sched_feed *feed, enum jem_sched_level level,
 			 const char *const *states, int64_t now_ns)
 {
+	int status = 0;
+
 	feed->level = level;
 	feed->cores = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	feed->begin_ns = feed->second_ns = feed->last_ns = now_ns;
-	return level == JEM_SCHED_LEVEL_SAMPLING ? 0 : make_machine(feed, states);
+	if (level != JEM_SCHED_LEVEL_SAMPLING)
+		status = make_machine(feed, states);
+	if (status == 0 && level == JEM_SCHED_LEVEL_SWITCHES)
+		status = seed(feed, now_ns);
+	return status;
 }

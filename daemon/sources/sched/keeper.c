@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -27,6 +28,17 @@ static void close_others(int except)
 			close(fd);
 }
 
+/* In lists of processes: a second daemon would be looked for in vain. */
+static void rename_us(void)
+{
+	static const char name[] = "jem-keeper";
+	size_t room = strlen(program_invocation_name);
+
+	(void)prctl(PR_SET_NAME, name);
+	memset(program_invocation_name, 0, room);
+	memcpy(program_invocation_name, name, room < sizeof(name) ? room : sizeof(name));
+}
+
 static _Noreturn void keep(const char *path, int end)
 {
 	const struct timespec pause = { 0, TRY_NS };
@@ -35,7 +47,7 @@ static _Noreturn void keep(const char *path, int end)
 	(void)setsid();
 	for (int number = 1; number < 32; number++)
 		(void)signal(number, number == SIGKILL || number == SIGSTOP ? SIG_DFL : SIG_IGN);
-	(void)prctl(PR_SET_NAME, "jem-keeper");
+	rename_us();
 	close_others(end);
 	while (read(end, &byte, 1) < 0 && errno == EINTR)
 		;

@@ -14,6 +14,7 @@
 
 enum {
 	TEXT_MAX = 65536,   /* of a description */
+	ROUNDS_MAX = 64,    /* over all cores; then the caller has its turn */
 	PAGES_AT_ONCE = 16, /* of one core, before the others have their turn */
 };
 
@@ -241,6 +242,7 @@ int jem_sched_live_read(struct jem_sched_live *live, struct jem_sched_feed *feed
 {
 	size_t count = live->instance->cpu_count;
 	size_t at_end;
+	int rounds = 0;
 	int status = 0;
 
 	do {
@@ -257,6 +259,6 @@ int jem_sched_live_read(struct jem_sched_live *live, struct jem_sched_feed *feed
 		}
 		if (status >= 0)
 			status = hand_on(live, feed);
-	} while (status >= 0 && at_end < count);
+	} while (status >= 0 && at_end < count && ++rounds < ROUNDS_MAX);
 	return status;
 }

@@ -37,9 +37,11 @@ static bool allocate(struct jem_slice_rows *rows)
 	rows->move = calloc(max, sizeof(*rows->move));
 	rows->flags = calloc(max, sizeof(*rows->flags));
 	rows->event = calloc(max, sizeof(*rows->event));
+	rows->order = calloc(max, sizeof(*rows->order));
+	rows->sorted = calloc(max, sizeof(*rows->sorted));
 	return rows->start && rows->run && rows->wait && rows->who && rows->waker && rows->cpu &&
 	       rows->from && rows->waker_cpu && rows->end && rows->move && rows->flags &&
-	       rows->event;
+	       rows->event && rows->order && rows->sorted;
 }
 
 static void forget(struct jem_slice_rows *rows)
@@ -94,6 +96,8 @@ void jem_slice_rows_destroy(struct jem_slice_rows *rows)
 	free(rows->move);
 	free(rows->flags);
 	free(rows->event);
+	free(rows->order);
+	free(rows->sorted);
 	jem_buf_deinit(&rows->tids);
 	jem_buf_deinit(&rows->pids);
 	jem_buf_deinit(&rows->comms);
@@ -190,6 +194,75 @@ void jem_slice_rows_add(struct jem_slice_rows *rows, const struct jem_sched_slic
 	rows->flags[n] = slice->flags;
 	rows->who[n] = who_index(rows, slice, who);
 	rows->waker[n] = waker_index(rows, who);
+}
+
+/* --- order and grid ---------------------------------------------------------------------------- */
+
+static uint64_t on_grid(uint64_t ns)
+{
+	return ns / JEM_SLICE_GRID_NS * JEM_SLICE_GRID_NS;
+}
+
+static void put_on_grid(struct jem_slice_rows *rows)
+{
+	for (uint32_t i = 0; i < rows->n; i++) {
+		uint64_t start = on_grid(rows->start[i]);
+
+		rows->wait[i] = rows->wait[i] > rows->start[i]
+					? on_grid(rows->wait[i])
+					: start - on_grid(rows->start[i] - rows->wait[i]);
+		rows->run[i] = on_grid(rows->start[i] + rows->run[i]) - start;
+		rows->start[i] = start;
+	}
+	rows->first_ns = (int64_t)on_grid((uint64_t)rows->first_ns);
+	rows->run_max += JEM_SLICE_GRID_NS;
+	rows->wait_max += JEM_SLICE_GRID_NS;
+}
+
+/* order: which row comes at each place, core by core, else as they came. */
+static int find_order(struct jem_slice_rows *rows)
+{
+	uint32_t *places = calloc((size_t)rows->cpu_max + 2, sizeof(*places));
+
+	if (!places)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rows->n; i++)
+		places[rows->cpu[i] + 1]++;
+	for (uint32_t cpu = 0; cpu <= rows->cpu_max; cpu++)
+		places[cpu + 1] += places[cpu];
+	for (uint32_t i = 0; i < rows->n; i++)
+		rows->order[places[rows->cpu[i]]++] = (uint16_t)i;
+	free(places);
+	return 0;
+}
+
+#define PUT_IN_ORDER(rows, column)                                                                 \
+	do {                                                                                       \
+		__typeof__((rows)->column) sorted_ = (void *)(rows)->sorted;                       \
+                                                                                                   \
+		for (uint32_t i_ = 0; i_ < (rows)->n; i_++)                                        \
+			sorted_[i_] = (rows)->column[(rows)->order[i_]];                           \
+		memcpy((rows)->column, sorted_, (rows)->n * sizeof(*sorted_));                     \
+	} while (0)
+
+static int put_in_order(struct jem_slice_rows *rows)
+{
+	int status = find_order(rows);
+
+	if (status < 0)
+		return status;
+	PUT_IN_ORDER(rows, start);
+	PUT_IN_ORDER(rows, run);
+	PUT_IN_ORDER(rows, wait);
+	PUT_IN_ORDER(rows, who);
+	PUT_IN_ORDER(rows, waker);
+	PUT_IN_ORDER(rows, from);
+	PUT_IN_ORDER(rows, waker_cpu);
+	PUT_IN_ORDER(rows, end);
+	PUT_IN_ORDER(rows, move);
+	PUT_IN_ORDER(rows, flags);
+	PUT_IN_ORDER(rows, cpu);
+	return 0;
 }
 
 /* --- columns ---------------------------------------------------------------------------------- */
@@ -342,10 +415,12 @@ int jem_slice_rows_take(struct jem_slice_rows *rows, uint64_t *base_ns, uint64_t
 	bool failed;
 	size_t count;
 
+	if (jem_slice_rows_is_full(rows))
+		put_on_grid(rows);
 	*base_ns = (uint64_t)rows->first_ns;
 	*n = rows->n;
 	fill_fixed(rows, &fixed);
-	failed = has_failed(rows, &fixed);
+	failed = put_in_order(rows) < 0 || has_failed(rows, &fixed);
 	count = make_columns(rows, &fixed, columns);
 	if (!failed)
 		jem_columns_encode_map(columns, count, rows->n, ret);

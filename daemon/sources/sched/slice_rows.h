@@ -19,6 +19,7 @@
 #include "common/sched/slice.h"
 
 #define JEM_SLICE_ROWS_MAX 2600u
+#define JEM_SLICE_GRID_NS  128u
 
 /* Where a task stands in the dictionaries of a batch: kept by the caller, 0 at first. */
 struct jem_slice_place {
@@ -47,6 +48,8 @@ struct jem_slice_rows {
 	uint16_t *cpu, *from, *waker_cpu; /* from, waker_cpu: plus 1, 0 is none */
 	uint8_t *end, *move, *flags, *event;
 	uint32_t who_count, waker_count;
+	uint16_t *order; /* owned, as `sorted` is: scratch of taking */
+	uint64_t *sorted;
 	struct jem_buf tids, pids, comms, wakers; /* items of the dictionaries */
 };
 
@@ -63,7 +66,7 @@ static inline bool jem_slice_rows_is_full(const struct jem_slice_rows *rows)
 }
 
 /*
- * Appends the map of columns of all rows and forgets them. The time that dt_ns counts from and the
+ * Appends the map of columns of all rows, on the grid if they are full, and forgets them. The time that dt_ns counts from and the
  * number of rows; 0, or -ENOMEM: the rows are lost, *n tells how many.
  */
 int jem_slice_rows_take(struct jem_slice_rows *rows, uint64_t *base_ns, uint64_t *n,

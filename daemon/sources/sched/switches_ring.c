@@ -12,7 +12,8 @@ struct stamp {
 
 enum {
 	STATE_RUNNABLE = 0,
-	STATE_SLEEP = 1, /* TASK_INTERRUPTIBLE; whether it can be interrupted is not told */
+	STATE_DEAD = 0x10, /* as Linux 4.14 and later number them */
+	STATE_SLEEP = 1,   /* TASK_INTERRUPTIBLE; whether it can be interrupted is not told */
 };
 
 static struct jem_sched_event event_of(struct jem_switches_ring *ring, enum jem_sched_type type,
@@ -64,9 +65,12 @@ static size_t take_task(struct jem_switches_ring *ring, uint32_t type, const cha
 		return 0;
 	memcpy(&task, body, sizeof(task));
 	if (type == PERF_RECORD_EXIT) {
+		/* Its last switch is not told: the event is gone before it. */
 		ret[0] = event_of(ring, JEM_SCHED_DEATH, task.ns, (int32_t)task.tid,
 				  (int32_t)task.tid);
-		return 1;
+		ret[1] = event_of(ring, JEM_SCHED_SWITCH, task.ns, (int32_t)task.tid, 0);
+		ret[1].detail = STATE_DEAD;
+		return 2;
 	}
 	ret[0] = event_of(ring, JEM_SCHED_NEWTASK, task.ns, (int32_t)task.ptid, (int32_t)task.tid);
 	ret[0].detail = task.pid == task.tid ? 0 : CLONE_THREAD;
