@@ -151,3 +151,11 @@ EXTRA_DIST += %D%/sched_story.py %D%/sched_page.mjs
 sched_graph_tests = %D%/test_sched_graphs.py
 FLOW_TESTS += $(sched_graph_tests)
 dist_check_SCRIPTS += $(sched_graph_tests)
+
+# scheduling, live
+check_PROGRAMS += %D%/sched_load
+%C%_sched_load_SOURCES = %D%/sched_load.c
+%C%_sched_load_LDADD = -lpthread
+sched_live_tests = %D%/test_sched.py
+FLOW_TESTS += $(sched_live_tests)
+dist_check_SCRIPTS += $(sched_live_tests)
