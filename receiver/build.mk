@@ -43,6 +43,7 @@ libreport_a_SOURCES = \
 	%D%/page/index_page.c \
 	%D%/page/job_calls.c \
 	%D%/page/job_page.c \
+	%D%/page/job_sched.c %D%/page/job_sched.h \
 	%D%/page/job_tables.c \
 	%D%/page/job_top.c \
 	%D%/page/page.h \

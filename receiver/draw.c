@@ -16,6 +16,7 @@ enum {
 	COST_FACTOR = 500, /* drawing takes 0.2 % of a core at most */
 	HREF_MAX = 3 * (JEM_NAME_MAX + 1) + 16,
 	REPLAY_BYTES_MAX = 48 << 20, /* on disk, of each kind: half a second of reading */
+	SLICES_MAX = 1000000,        /* in a page: 60 MB of memory, and more than it can show */
 	CALLS_PART = 8, /* calls are smaller on disk, and there is more to do for each */
 };
 
@@ -90,6 +91,18 @@ void jem_model_note_streams(struct jem_job_model *model, const struct jem_stream
 	}
 }
 
+int jem_job_sched_load(struct jem_job_sched *sched, const struct jem_job_model *model, int data)
+{
+	const struct jem_sched_folder_options options = { .max_slices = SLICES_MAX };
+	int status;
+
+	jem_job_sched_init(sched);
+	status = jem_sched_folder_read(data, &options, &sched->model, &sched->folder);
+	if (status == 0 && jem_job_sched_has_data(sched))
+		status = jem_job_sched_sum_up(sched, model);
+	return status;
+}
+
 static bool has_data(const struct jem_recording *recording)
 {
 	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
@@ -131,12 +144,14 @@ static void format_href(const struct jem_recording *recording, char ret[HREF_MAX
 	snprintf(ret, HREF_MAX, "%s/%s/%s/index.html", names->site, names->user, names->job);
 }
 
-static int write_page(struct jem_recording *recording, bool is_last)
+static int write_page(struct jem_recording *recording, bool is_last,
+		      const struct jem_job_sched *sched)
 {
 	const struct jem_recording_common *common = recording->common;
 	const struct jem_page_options options = {
 		.now_ns = jem_wall_ns(),
 		.refresh_s = is_last ? 0 : (unsigned)((common->redraw_ms + 999) / 1000),
+		.sched = sched,
 		.index = common->is_single ? NULL : "../../../index.html",
 	};
 
@@ -145,21 +160,25 @@ static int write_page(struct jem_recording *recording, bool is_last)
 	return jem_page_write_job(recording->model, &options, recording->folder);
 }
 
-static int draw(struct jem_recording *recording, bool is_last)
+static int draw(struct jem_recording *recording, bool is_last, const struct jem_job_sched *sched)
 {
 	const struct jem_recording_common *common = recording->common;
 	unsigned formats = is_last ? JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF : JEM_GRAPH_SVG;
-	int status = jem_recording_resume(recording);
+	int status = 0;
 
-	if (status == 0 && (common->files & JEM_FILE_GRAPHS))
+	if (common->files & JEM_FILE_GRAPHS) {
 		status = jem_graphs_write(recording->model, formats, recording->folder);
+		if (status >= 0)
+			status = jem_job_sched_graphs_write(sched, formats, recording->folder);
+	}
 	if (status >= 0 && (common->files & JEM_FILE_CALLS))
 		status = jem_job_profile_csv(recording->model, recording->folder);
-	return status < 0 ? status : write_page(recording, is_last);
+	return status < 0 ? status : write_page(recording, is_last, sched);
 }
 
 /* The drawings count. What has to go for them is told on the page, which does not grow by it. */
-static void make_room(struct jem_recording *recording, uint64_t now_ms, bool is_last)
+static void make_room(struct jem_recording *recording, uint64_t now_ms, bool is_last,
+		      const struct jem_job_sched *sched)
 {
 	struct jem_job_model *model = recording->model;
 	uint64_t removed = jem_model_removed_records(model);
@@ -173,7 +192,20 @@ static void make_room(struct jem_recording *recording, uint64_t now_ms, bool is_
 		jem_recording_keep_budget(recording, now_ms);
 	jem_model_note_streams(model, &recording->streams);
 	if (jem_model_removed_records(model) > removed)
-		write_page(recording, recording->is_drawn_last);
+		write_page(recording, recording->is_drawn_last, sched);
+}
+
+/* What was recorded of scheduling, into `room`; NULL: nothing, or it cannot be read. */
+static const struct jem_job_sched *load_sched(struct jem_recording *recording,
+					      struct jem_job_sched *room)
+{
+	jem_job_sched_init(room);
+	if (!jem_data_file_bytes(&recording->files[JEM_KIND_sched]))
+		return NULL;
+	if (jem_job_sched_load(room, recording->model, recording->data) >= 0)
+		return room;
+	log_warning("scheduling of job %s cannot be read, ignoring", recording->identity.names.job);
+	return NULL;
 }
 
 static void tell_index(struct jem_recording *recording)
@@ -193,6 +225,8 @@ void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool i
 {
 	uint64_t start = jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t wait_ms = recording->common->redraw_ms;
+	const struct jem_job_sched *sched;
+	struct jem_job_sched room;
 	uint64_t cost_ms;
 	int status;
 
@@ -200,7 +234,10 @@ void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool i
 		return;
 	jem_model_set_identity(recording->model, &recording->identity);
 	jem_model_note_streams(recording->model, &recording->streams);
-	status = draw(recording, is_last || recording->model->monitor_ended);
+	status = jem_recording_resume(recording);
+	sched = load_sched(recording, &room);
+	if (status >= 0)
+		status = draw(recording, is_last || recording->model->monitor_ended, sched);
 	if (status < 0 && !recording->is_draw_failing)
 		log_warning("cannot draw job %s: %s, retrying", recording->identity.names.job,
 			    strerror(-status));
@@ -209,7 +246,8 @@ void jem_recording_draw(struct jem_recording *recording, uint64_t now_ms, bool i
 		tell_index(recording);
 	recording->is_drawable = status < 0;
 	recording->is_drawn_last = is_last || recording->model->monitor_ended;
-	make_room(recording, now_ms, is_last);
+	make_room(recording, now_ms, is_last, sched);
+	jem_job_sched_deinit(&room);
 	cost_ms = (jem_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) * COST_FACTOR / 1000000;
 	recording->next_draw_ms = now_ms + (cost_ms > wait_ms ? cost_ms : wait_ms);
 }

@@ -2,6 +2,7 @@
 /* jem report: draws graphs and page again from a recorded folder, or tells it as text. */
 #include "common/clock.h"
 #include "common/log.h"
+#include "receiver/draw.h"
 #include "receiver/index.h"
 #include "receiver/job_prmon.h"
 #include "receiver/page/page.h"
@@ -92,15 +93,21 @@ static int make_prmon(const struct jem_recorded *recorded)
 	return status;
 }
 
-static int draw(const struct jem_recorded *recorded, const struct jem_job_model *model,
-		const char *path)
+static int draw_with(const struct jem_recorded *recorded, const struct jem_job_model *model,
+		     const struct jem_job_sched *sched, const char *path)
 {
 	const struct jem_page_options options = { .now_ns = jem_wall_ns(),
+						  .sched = sched,
 						  .index = find_index(recorded) };
 	int graphs = jem_graphs_write(model, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF,
 				      recorded->folder);
 	int status = graphs < 0 ? graphs : make_prmon(recorded);
 
+	if (status == 0)
+		status = jem_job_sched_graphs_write(
+			sched, JEM_GRAPH_SVG | JEM_GRAPH_PNG | JEM_GRAPH_PDF, recorded->folder);
+	if (status > 0)
+		status = 0;
 	if (status == 0)
 		status = jem_job_profile_csv(model, recorded->folder);
 
@@ -110,6 +117,18 @@ static int draw(const struct jem_recorded *recorded, const struct jem_job_model 
 	if (status == 0)
 		printf("%s%sindex.html\n", path, path[strlen(path) - 1] == '/' ? "" : "/");
 	return status == 0 && fflush(stdout) ? -errno : status;
+}
+
+static int draw(const struct jem_recorded *recorded, const struct jem_job_model *model,
+		const char *path)
+{
+	struct jem_job_sched sched;
+	int status = jem_job_sched_load(&sched, model, recorded->data);
+
+	if (status == 0)
+		status = draw_with(recorded, model, &sched, path);
+	jem_job_sched_deinit(&sched);
+	return status;
 }
 
 static int run(const struct jem_tool_args *args)

@@ -5,6 +5,7 @@
 #include "receiver/graph/axis.h"
 #include "receiver/graph/job_graphs.h"
 #include "receiver/page/file.h"
+#include "receiver/page/job_sched.h"
 #include "receiver/page/parts.h"
 
 #include <fcntl.h>
@@ -14,13 +15,14 @@
 static const struct jem_graph_view wide = { 900, 236, false };
 static const struct jem_graph_view narrow = { 360, 226, false };
 
-static void put_menu(struct jem_html *html, bool has_calls)
+static void put_menu(struct jem_html *html, bool has_calls, bool has_sched)
 {
 	static const char *const sections[][2] = {
-		{ "#alerts", "Alerts" },       { "#graphs", "Graphs" },
-		{ "#calls", "Calls" },         { "#log", "Last lines" },
-		{ "#processes", "Processes" }, { "#delivery", "Delivery" },
-		{ "#more", "Environment" },    { "#files", "Files" },
+		{ "#alerts", "Alerts" },     { "#graphs", "Graphs" },
+		{ "#calls", "Calls" },       { "#scheduling", "Scheduling" },
+		{ "#log", "Last lines" },    { "#processes", "Processes" },
+		{ "#delivery", "Delivery" }, { "#more", "Environment" },
+		{ "#files", "Files" },
 	};
 
 	html_open(html, "nav");
@@ -28,6 +30,8 @@ static void put_menu(struct jem_html *html, bool has_calls)
 	html_attr(html, "aria-label", "sections");
 	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
 		if (!has_calls && !strcmp(sections[i][0], "#calls"))
+			continue;
+		if (!has_sched && !strcmp(sections[i][0], "#scheduling"))
 			continue;
 		html_open(html, "a");
 		html_attr(html, "href", sections[i][0]);
@@ -222,11 +226,12 @@ int jem_job_page_make(const struct jem_job_model *model, const struct jem_page_o
 	snprintf(title, sizeof(title), "%s: %s", jem_model_job_name(model), standing.text);
 	jem_html_begin(&html, page, &head);
 	jem_job_top(&html, model, options, &standing);
-	put_menu(&html, jem_job_has_calls(model));
+	put_menu(&html, jem_job_has_calls(model), jem_job_sched_has_data(options->sched));
 	html_open(&html, "main");
 	put_alerts(&html, model);
 	put_graphs(&html, model);
 	jem_job_calls(&html, model);
+	jem_job_scheduling(&html, options->sched);
 	jem_job_lines(&html, model);
 	jem_job_processes(&html, model);
 	jem_job_delivery(&html, model);

@@ -14,10 +14,13 @@
 
 #include "receiver/model.h"
 
+struct jem_job_sched;
+
 struct jem_page_options {
 	uint64_t now_ns;    /* wall clock; the page says when it was written */
 	unsigned refresh_s; /* the page reloads itself this often; 0: it is the last one */
-	const char *index;  /* relative link to the page of all jobs, NULL: there is none */
+	const struct jem_job_sched *sched; /* scheduling, summed up; NULL: none */
+	const char *index; /* relative link to the page of all jobs, NULL: there is none */
 };
 
 /* Writes `index.html` in the job's folder. 0 or negative errno. */

@@ -58,6 +58,7 @@ void jem_job_top(struct jem_html *html, const struct jem_job_model *model,
 void jem_job_calls(struct jem_html *html, const struct jem_job_model *model);
 /* Whether there are any: else the section is left out. */
 bool jem_job_has_calls(const struct jem_job_model *model);
+void jem_job_scheduling(struct jem_html *html, const struct jem_job_sched *sched);
 void jem_job_lines(struct jem_html *html, const struct jem_job_model *model);
 void jem_job_processes(struct jem_html *html, const struct jem_job_model *model);
 void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model);
