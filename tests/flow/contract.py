@@ -175,6 +175,11 @@ def unpack(body):
     return body
 
 
+def check_head(head):
+    """The head alone: of columns that are of no kind."""
+    _check(head, "head", "", "head")
+
+
 def check_batch(body, content_type="application/json"):
     """Decodes and checks the body of a message: (head, records), or Failed with the place."""
     body = unpack(body)

@@ -212,7 +212,7 @@ def what_no_schema_names_is_told_of_our_own_programs(folder):
 def stock_libraries_read_our_columns(folder):
     body = codec("write-cbor", b"").stdout
     head, records = decode_columns(body)
-    check_equal(contract.check_batch(body, "application/cbor")[0], head)
+    contract.check_head(head)
     check_equal(head["src"]["names"], {"job": "job€"})
     check_equal(head["mono_ns"], "123456789012345678")
     check_equal(records, [
