@@ -82,3 +82,4 @@ bench-sched: %D%/sched $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 BENCHES += %D%/sched_machine
 %C%_sched_machine_SOURCES = %D%/sched_machine.c tests/unit/sched_sim.c tests/unit/sched_sim.h
 %C%_sched_machine_LDADD = libsched.a libcommon.a -lm
+EXTRA_DIST += %D%/sched_live.py

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -306,9 +307,11 @@ static void close_level(struct jem_sched_drain *drain)
 static void run(void *arg)
 {
 	struct jem_sched_drain *drain = arg;
-	int status = begin(drain);
 	bool is_left;
+	int status;
 
+	(void)prctl(PR_SET_NAME, "jem-sched");
+	status = begin(drain);
 	if (status == 0) {
 		drain->has_begun = true;
 		status = drain->sampling ? run_sampling(drain) : run_events(drain);
