@@ -119,6 +119,14 @@ def slices_make_up_the_processor_time_of_a_job(folder):
     check(abs(ran - sliced) < 1000, f"the job ran {ran} ns by its summaries, {sliced} by its slices")
     check(all(s["lost"] == 0 for s in of_node), "events were lost")
     check_equal(report.dropped, {}, "losses in the heads")
+    out = os.path.join(folder, "report")
+    with open(os.path.join(out, "index.html"), encoding="utf-8") as page:
+        check_in('id="scheduling"', page.read(), "the page")
+    for name in ("cores.svg", "running.svg", "cores.png", "running.png"):
+        os.unlink(os.path.join(out, "graphs", name))
+    check_equal(jem("report", out).returncode, 0, "exit status of jem report")
+    for name in ("cores.svg", "running.svg", "cores.png", "running.png"):
+        check(os.path.getsize(os.path.join(out, "graphs", name)) > 1000, f"no {name}")
 
 
 @case

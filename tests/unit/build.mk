@@ -344,3 +344,6 @@ UNIT_TESTS += %D%/test_sched_rows %D%/test_sched_parts %D%/test_sched_live
 UNIT_TESTS += %D%/test_sched_folder
 %C%_test_sched_folder_SOURCES = %D%/test_sched_folder.c
 %C%_test_sched_folder_LDADD = libcheck.a libschedsource.a $(RECEIVER_LIBS) $(PCRE2_LIBS)
+UNIT_TESTS += %D%/test_page_sched
+%C%_test_page_sched_SOURCES = %D%/test_page_sched.c
+%C%_test_page_sched_LDADD = libcheck.a $(REPORT_LIBS)
