@@ -354,6 +354,69 @@ static void put_call(const struct writer *w)
 	jem_buf_deinit(&scratch);
 }
 
+static void put_ns(const struct writer *w, const char *name)
+{
+	uint64_t ns;
+
+	if (jem_json_get_u64(w->doc, member(w, name), &ns) < 0)
+		jem_buf_add_char(w->buf, '?');
+	else if (ns < 1000000)
+		jem_buf_printf(w->buf, "%.4g us", (double)ns * 1e-3);
+	else if (ns < 1000000000)
+		jem_buf_printf(w->buf, "%.4g ms", (double)ns * 1e-6);
+	else
+		jem_buf_printf(w->buf, "%.4g s", (double)ns * 1e-9);
+}
+
+static void put_word(const struct writer *w, const char *before, const char *name)
+{
+	jem_buf_add_str(w->buf, before);
+	put_member(w, name);
+}
+
+static bool is_event(const struct writer *w, const char *event)
+{
+	return jem_json_equals(w->doc, member(w, "event"), event);
+}
+
+/* comm tid on cpu 0: ran 1.5 ms, waited 20 us, sleep waker_tid=... */
+static void put_sched(const struct writer *w)
+{
+	static const char *const told[] = { ALWAYS,    "event",  "comm",    "tid",
+					    "cpu",     "run_ns", "wait_ns", "end",
+					    "life",    "scope",  "running", "waiting",
+					    "span_ns", "gap_ns", "lost",    NULL };
+
+	uint64_t lost;
+
+	if (is_event(w, "slice")) {
+		put_word(w, "", "comm");
+		put_word(w, " ", "tid");
+		put_word(w, " on cpu ", "cpu");
+		jem_buf_add_str(w->buf, ": ran ");
+		put_ns(w, "run_ns");
+		jem_buf_add_str(w->buf, ", waited ");
+		put_ns(w, "wait_ns");
+		put_word(w, ", ", "end");
+	} else if (is_event(w, "task")) {
+		put_word(w, "", "comm");
+		put_word(w, " ", "tid");
+		put_word(w, ": ", "life");
+	} else if (is_event(w, "gap")) {
+		put_word(w, "cpu ", "cpu");
+		put_word(w, ": ", "lost");
+		jem_buf_add_str(w->buf, " events lost within ");
+		put_ns(w, "gap_ns");
+	} else {
+		put_word(w, "", "scope");
+		put_word(w, ": running ", "running");
+		put_word(w, ", waiting ", "waiting");
+		if (jem_json_get_u64(w->doc, member(w, "lost"), &lost) == 0)
+			jem_buf_printf(w->buf, ", events lost %" PRIu64, lost);
+	}
+	put_others(w, w->record, told);
+}
+
 static void put_any(const struct writer *w)
 {
 	static const char *const told[] = { ALWAYS, NULL };
@@ -365,6 +428,7 @@ static void (*const writers[JEM_KIND_COUNT])(const struct writer *) = {
 	[JEM_KIND_status] = put_status, [JEM_KIND_log] = put_log,
 	[JEM_KIND_alert] = put_alert,   [JEM_KIND_metric] = put_metric,
 	[JEM_KIND_script] = put_script, [JEM_KIND_call] = put_call,
+	[JEM_KIND_sched] = put_sched,
 };
 
 static void cut(struct jem_buf *buf, size_t start, size_t width, bool is_colored)

@@ -122,6 +122,10 @@ def slices_make_up_the_processor_time_of_a_job(folder):
     out = os.path.join(folder, "report")
     with open(os.path.join(out, "index.html"), encoding="utf-8") as page:
         check_in('id="scheduling"', page.read(), "the page")
+    lines = jem("log", out, "--kind", "sched").stdout.decode().splitlines()
+    check(sum(": ran " in line and ", waited " in line for line in lines) >= len(
+        report.rows["slice"]), "slices are not told to people")
+    check(any("job: running " in line for line in lines), "no summary is told to people")
     for name in ("cores.svg", "running.svg", "cores.png", "running.png"):
         os.unlink(os.path.join(out, "graphs", name))
     check_equal(jem("report", out).returncode, 0, "exit status of jem report")
