@@ -83,3 +83,7 @@ BENCHES += %D%/sched_machine
 %C%_sched_machine_SOURCES = %D%/sched_machine.c tests/unit/sched_sim.c tests/unit/sched_sim.h
 %C%_sched_machine_LDADD = libsched.a libcommon.a -lm
 EXTRA_DIST += %D%/sched_live.py
+BENCHES += %D%/sched_feed
+%C%_sched_feed_SOURCES = %D%/sched_feed.c
+%C%_sched_feed_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_sched_feed_LDADD = $(SCHED_SOURCE_LIBS) $(ZSTD_LIBS)
