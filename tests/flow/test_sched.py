@@ -88,7 +88,14 @@ def sum_of(slices, field):
     return sum(s[field] for s in slices)
 
 
-def check_spin(said, report):
+def taken_ns():
+    """Time of all cores that interrupts and the host have taken: proc(5), /proc/stat."""
+    with open("/proc/stat", encoding="ascii") as text:
+        fields = text.readline().split()
+    return sum(int(fields[i]) for i in (6, 7, 8)) * 10 ** 9 // os.sysconf("SC_CLK_TCK")
+
+
+def check_spin(said, report, taken):
     """Of the process that spun: its slices make up its processor time."""
     ran, unsure = {}, {}
     for piece in report.rows["slice"]:
@@ -99,18 +106,22 @@ def check_spin(said, report):
         if piece["flags"] & 3 or not piece["run_ns"]:
             unsure[tid] = unsure.get(tid, 0) + piece["run_ns"] + piece["wait_ns"]
     spinner = max(ran, key=ran.get)
-    off = abs(ran[spinner] - int(said))
-    check(off <= 0.02 * int(said) + 60e6 + unsure.get(spinner, 0),
-          f"the spinner ran {ran[spinner]} ns by its slices and {said} by itself; "
-          f"{unsure.get(spinner, 0)} are not sure")
+    slack = 0.02 * int(said) + 60e6 + unsure.get(spinner, 0)
+    text = (f"the spinner ran {ran[spinner]} ns by its slices and {said} by itself; {slack:.0f} may be "
+            f"missing, {taken} were taken from all cores meanwhile")
+    check(ran[spinner] >= int(said) - slack, text)
+    # A core that the host or an interrupt has taken away is still the task's in its slices, and so is one
+    # that it left by a switch which the kernel did not tell.
+    check(ran[spinner] <= 1.25 * int(said) + slack + taken, text)
 
 
 @case
 def slices_make_up_the_processor_time_of_a_job(folder):
     need_tracefs()
+    taken = taken_ns()
     said, report = run(folder, LOAD, "spin", "1500")
     check_equal(report.level(), "tracefs", "level")
-    check_spin(said, report)
+    check_spin(said, report, taken_ns() - taken)
     of_job = [s for s in report.rows["summary"] if s["scope"] == "job"]
     of_node = [s for s in report.rows["summary"] if s["scope"] == "node"]
     check_equal(len(of_job), len(of_node), "summaries of the job, and of the node")
@@ -143,7 +154,7 @@ def only_the_jobs_tasks_are_in_its_slices(folder):
     check_equal(tasks[thread]["parent_tid"], grandchild, "who made the thread")
     check_equal(tasks[thread]["comm"], "jem-thread", "its name")
     check(all(t["of_job"] for t in tasks.values()), "a task of somebody else")
-    known = {"jem-thread", "jem-grandchild", "jem-child", "sched_load", "sh", "sleep", "grep"}
+    known = {"jem-thread", "jem-grandchild", "jem-child", "sched_load", "jem", "sh", "sleep", "grep"}
     names = {s["comm"] for s in report.rows["slice"]}
     # Of the first row on: a name may be that of the program that starts another.
     check(not names - known, f"names that no task of the job bears: {names - known}")
@@ -168,10 +179,6 @@ def the_node_is_shown_without_names_of_others(folder):
     check_equal(hidden, {"other"}, "names of a process outside the job")
     check_equal(shown, {"sh"}, "its name where that is asked for")
     check_in("sched_load", {s["comm"] for s in reports[0].rows["slice"]}, "names of the job's own")
-    monitor = {s["tid"] for s in reports[1].rows["slice"] if s["comm"] in ("jemd", "jem-keeper")}
-    check_equal(monitor, set(), "slices of the monitor's own threads")
-    check(any(s["monitor_ns"] for s in reports[1].rows["summary"] if s["scope"] == "node"),
-          "what the monitor ran is not told")
 
 
 @case
@@ -250,6 +257,24 @@ def losses_are_counted_alike_everywhere(folder):
 
 
 @case
+def the_monitors_own_threads_are_in_a_sum_only(folder):
+    need_tracefs()
+    out = os.path.join(folder, "report")
+    job, daemon = start(out, "switch", "1000", options=["--sched", "node"])
+    job.stdin.write(b"\n")
+    job.stdin.flush()
+    check_equal(job.stdout.readline(), b"done\n", "the job's second line")
+    job.stdin.write(b"\n")
+    job.stdin.close()
+    check_equal(job.wait(timeout=60), 0, "exit status of the job")
+    report = Report(out)
+    check(report.rows["slice"], "no slice of anybody")
+    check_equal([s for s in report.rows["slice"] if s["pid"] == daemon], [], "the daemon's slices")
+    check(sum(s["monitor_ns"] for s in report.rows["summary"] if s["scope"] == "node") > 0,
+          "what the monitor ran is not told")
+
+
+@case
 def a_killed_daemon_leaves_no_instance_and_the_job_alone(folder):
     need_tracefs()
     job, daemon = start(os.path.join(folder, "report"), "wait")
@@ -296,22 +321,24 @@ def need_perf():
             skip("kernel.perf_event_paranoid is over 2")
 
 
-def check_switches(said, report):
+def check_switches(folder, runner):
+    taken = taken_ns()
+    said, report = run(folder, LOAD, "spin", "800", runner=runner)
     check_equal(report.level(), "switches", "level")
     check_in("wake-up cannot be seen", report.levels[0]["text"], "what is said of it")
     check(report.levels[0]["remedy"], "no remedy is told")
-    check_spin(said, report)
+    check_spin(said, report, taken_ns() - taken)
     check(all(s["waker_tid"] is None for s in report.rows["slice"]), "a waker that nobody saw")
     check(all(s["latency_p50_ns"] is None and s["scope"] == "job" for s in report.rows["summary"]),
           "a summary tells more than is seen")
-    check_equal({s["comm"] for s in report.rows["slice"]} - {"sh", "sched_load", "sleep", "grep"},
-                set(), "names of somebody else")
+    own = {"jem", "sh", "sched_load", "sleep", "grep"}  # the first until the job's program runs
+    check_equal({s["comm"] for s in report.rows["slice"]} - own, set(), "names of somebody else")
 
 
 @case
 def anybody_sees_the_switches_of_the_own_job(folder):
     need_perf()
-    check_switches(*run(place_for_all(folder), LOAD, "spin", "800", runner=anybody()))
+    check_switches(place_for_all(folder), anybody())
 
 
 @case
@@ -323,7 +350,7 @@ def without_tracefs_root_sees_the_jobs_switches(folder):
             'exec "$@"', "hide"]
     if subprocess.run([*hide, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
         skip("tracefs cannot be hidden here")
-    check_switches(*run(folder, LOAD, "spin", "800", runner=hide))
+    check_switches(folder, hide)
 
 
 @case
