@@ -41,6 +41,7 @@ struct jem_sched_feed {
 	struct jem_sched_summary sums[SCOPE_COUNT];
 	struct jem_sched_tally told; /* of the machine, up to the last summary */
 	uint64_t lost, monitor_ns;
+	uint64_t homeless; /* slices of tasks that are not known, not told yet */
 	int64_t begin_ns, second_ns, last_ns;
 	unsigned cores;
 };
@@ -178,8 +179,10 @@ static int on_slice(void *context, const struct jem_sched_slice *slice)
 	struct jem_known_task *task = jem_known_find(&feed->known, slice->task);
 	uint64_t idle_wait_ns = 0;
 
-	if (!task)
-		return 0; /* counted as refused */
+	if (!task) { /* there is no room for more tasks */
+		feed->homeless++;
+		return 0;
+	}
 	if (task->whose == JEM_KNOWN_MONITOR) {
 		feed->monitor_ns += slice->run_ns;
 		return 0;
@@ -227,6 +230,13 @@ int jem_sched_feed_events(struct jem_sched_feed *feed, const struct jem_sched_ev
 		status = jem_sched_machine_event(feed->machine, event);
 	}
 	return status;
+}
+
+static void tell_homeless(struct jem_sched_feed *feed)
+{
+	if (feed->homeless)
+		feed->options.on_lost(feed->options.arg, JEM_CAUSE_no_memory, feed->homeless);
+	feed->homeless = 0;
 }
 
 void jem_sched_feed_lost(struct jem_sched_feed *feed, uint64_t n)
@@ -289,6 +299,7 @@ void jem_sched_feed_second(struct jem_sched_feed *feed, int64_t now_ns)
 {
 	(void)jem_sched_machine_flush(feed->machine, now_ns, OPEN_NS);
 	jem_known_sweep(&feed->known, now_ns);
+	tell_homeless(feed);
 	jem_sched_feed_flush(feed);
 	tell_summaries(feed, now_ns);
 }
@@ -296,6 +307,7 @@ void jem_sched_feed_second(struct jem_sched_feed *feed, int64_t now_ns)
 void jem_sched_feed_finish(struct jem_sched_feed *feed, int64_t now_ns)
 {
 	(void)jem_sched_machine_finish(feed->machine, now_ns);
+	tell_homeless(feed);
 	jem_sched_feed_flush(feed);
 	tell_summaries(feed, now_ns);
 }

@@ -5,8 +5,8 @@
  * Flow:      live or switches -> jem_sched_feed_event -> machine -> rows -> on_rows
  * Thread:    the drain's
  * Ownership: owns machine, names, known tasks and rows; the redactor is borrowed and outlives it
- * Bound:     rows by their own bounds; names JEM_FEED_NAMES_MAX, later ones are "?"
- * Invariant: slices of the machine == rows + not selected + of the monitor's own threads
+ * Bound:     rows by their own bounds; names by the table that decoders share, later ones are "?"
+ * Invariant: slices of the machine == rows + not selected + of the monitor's own threads + lost (no_memory)
  *
  * Times come from the events, never from now: a slice is what it was, however late it is read.
  */
