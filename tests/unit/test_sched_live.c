@@ -134,7 +134,7 @@ CASE(what_dead_daemons_left_is_reaped_and_what_lives_is_not)
 }
 
 struct seen {
-	uint64_t batches, rows, lost;
+	uint64_t batches, rows, lost, late;
 };
 
 static void on_rows(void *arg, const struct jem_column_rows *rows)
@@ -169,7 +169,8 @@ static struct jem_sched_feed *make_feed(struct jem_redactor *redactor, struct se
 }
 
 /* Whole of a life: open as whoever we are, then go on as `uid`. */
-static void observe(uint64_t buffer_bytes, unsigned uid, int rounds, struct seen *seen)
+static void observe(uint64_t buffer_bytes, unsigned uid, int rounds, int readings,
+		    struct seen *seen)
 {
 	struct jem_redactor *redactor;
 	struct jem_sched_feed *feed;
@@ -187,9 +188,15 @@ static void observe(uint64_t buffer_bytes, unsigned uid, int rounds, struct seen
 	}
 	CHECK_OK(jem_sched_feed_begin(feed, JEM_SCHED_LEVEL_TRACEFS, jem_sched_live_states(live),
 				      1));
-	make_switches(rounds);
+	/* Pages are read in part, and their rest later. */
+	for (int i = 0; i < readings; i++) {
+		make_switches(rounds / readings);
+		if (i < readings - 1)
+			CHECK_OK(jem_sched_live_read(live, feed, &safe_ns));
+	}
 	jem_sched_live_stop(live);
 	CHECK_OK(jem_sched_live_read(live, feed, &safe_ns));
+	seen->late = jem_sched_live_late(live);
 	jem_sched_feed_lost(feed, jem_sched_live_lost(live));
 	jem_sched_feed_finish(feed, safe_ns);
 	jem_sched_feed_destroy(feed);
@@ -204,7 +211,7 @@ CASE(reading_goes_on_without_privilege)
 	need_tracefs();
 	if (getuid())
 		check_skip("only root has a privilege to give up");
-	observe(1 << 20, NOBODY, 200, &seen);
+	observe(1 << 20, NOBODY, 200, 1, &seen);
 	CHECK_GE(seen.rows, 100); /* of 200 rounds: some kernels miss switches */
 	CHECK_EQ(seen.lost, 0);
 }
@@ -214,11 +221,23 @@ CASE(events_that_a_small_buffer_cannot_hold_are_counted)
 	struct seen seen = { 0 };
 
 	need_tracefs();
-	observe(16384, 0, 20000, &seen);
+	observe(16384, 0, 20000, 1, &seen);
 	CHECK_GE(seen.lost, 1000);
 	CHECK_GE(seen.rows, 1);
 }
 
-TESTS(T(an_instance_goes_when_it_is_closed), T(an_instance_goes_when_its_daemon_is_killed),
+CASE(events_are_handed_on_in_order_however_pages_are_cut)
+{
+	struct seen seen = { 0 };
+
+	need_tracefs();
+	observe(4 << 20, 0, 10000, 500, &seen);
+	CHECK_GE(seen.rows, 5000);
+	CHECK_EQ(seen.lost, 0);
+	CHECK_EQ(seen.late, 0);
+}
+
+TESTS(T(events_are_handed_on_in_order_however_pages_are_cut), T(an_instance_goes_when_it_is_closed),
+      T(an_instance_goes_when_its_daemon_is_killed),
       T(what_dead_daemons_left_is_reaped_and_what_lives_is_not),
       T(reading_goes_on_without_privilege), T(events_that_a_small_buffer_cannot_hold_are_counted))

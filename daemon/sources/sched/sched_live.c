@@ -180,6 +180,11 @@ void jem_sched_live_stop(struct jem_sched_live *live)
 	(void)jem_instance_stop(live->instance);
 }
 
+uint64_t jem_sched_live_late(const struct jem_sched_live *live)
+{
+	return jem_sched_merge_late(live->merge);
+}
+
 uint64_t jem_sched_live_lost(struct jem_sched_live *live)
 {
 	uint64_t lost = 0;
@@ -191,8 +196,11 @@ uint64_t jem_sched_live_lost(struct jem_sched_live *live)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Whether a page was far from full: what was there has been read, and what comes meanwhile can wait. */
-static bool was_last(const struct jem_sched_live *live)
+/*
+ * Whether what was read is far from a full page. It may be the rest of one that was read in part before, with more
+ * pages behind; the second in succession is the last that there is. What comes meanwhile can wait.
+ */
+static bool was_short(const struct jem_sched_live *live)
 {
 	uint32_t commit;
 
@@ -205,6 +213,7 @@ static int read_core(struct jem_sched_live *live, size_t i)
 {
 	size_t page_bytes = live->format->page_bytes;
 	size_t room = jem_sched_page_events(page_bytes);
+	int short_pages = 0;
 
 	for (int page = 0; page < PAGES_AT_ONCE; page++) {
 		ssize_t len = read(live->instance->cpus[i].raw, live->page, page_bytes);
@@ -220,7 +229,8 @@ static int read_core(struct jem_sched_live *live, size_t i)
 		jem_sched_merge_push(
 			live->merge, i,
 			jem_sched_page_decode(&live->decoders[i], live->page, (size_t)len, events));
-		if (was_last(live))
+		short_pages = was_short(live) ? short_pages + 1 : 0;
+		if (short_pages == 2)
 			return 1;
 	}
 	return 0;

@@ -39,4 +39,7 @@ void jem_sched_live_stop(struct jem_sched_live *live);
 /* Events that were lost since the last call. */
 uint64_t jem_sched_live_lost(struct jem_sched_live *live);
 
+/* Events that came after later ones of other cores had been handed on; none, or a core was not read to its end. */
+uint64_t jem_sched_live_late(const struct jem_sched_live *live);
+
 #endif
