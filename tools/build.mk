@@ -65,10 +65,8 @@ jem_tool_SOURCES = \
 	%D%/tool.h \
 	%D%/tool_main.c \
 	%D%/tools.def
-jem_tool_LDADD = libschedsource.a libsched.a $(TRACEEVENT_LIBS) libcalls.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
-	$(FREETYPE_LIBS) -lm
-jem_tool_LDADD = libcalls.a libsched.a libdaemon.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) \
-	$(FREETYPE_LIBS) $(TRACEEVENT_LIBS) -lpthread -lm
+jem_tool_LDADD = libschedsource.a libcalls.a libdaemon.a libsched.a libsymbols.a libreceiver.a libreport.a libmetrics.a $(BROKER_CLIENT_LIBS) \
+	$(PCRE2_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(FREETYPE_LIBS) $(TRACEEVENT_LIBS) -lpthread -lm
 # what jemd checks too
 jem_tool_SOURCES += daemon/calls_check.c daemon/calls_check.h
 # for its manual page
