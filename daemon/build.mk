@@ -29,7 +29,5 @@ include daemon/sources/metrics/build.mk
 include daemon/sources/sched/build.mk
 
 bin_PROGRAMS += jemd
-jemd_SOURCES = %D%/calls_check.c %D%/calls_check.h %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
 jemd_LDADD = libschedsource.a libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a libsched.a $(TRACEEVENT_LIBS) $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lpthread -lm
 jemd_SOURCES = %D%/calls_check.c %D%/calls_check.h %D%/child.c %D%/child.h %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
-jemd_LDADD = libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lpthread -lm
