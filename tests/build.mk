@@ -22,7 +22,7 @@ dist_check_SCRIPTS += $(TREE_TESTS)
 
 TESTS = $(TREE_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS) $(FLOW_TESTS)
 
-.PHONY: check-line check-quick check-long
+.PHONY: check-line check-quick check-flow check-long
 # The closing line of every test run: N passed, N failed, N skipped.
 count_line = awk '/^:test-result:/{n[$$2]++} END{printf "%d passed, %d failed, %d skipped\n", \
 	n["PASS"]+n["XFAIL"],n["FAIL"]+n["XPASS"]+n["ERROR"],n["SKIP"]}'
@@ -30,6 +30,9 @@ check-line:
 	@st=0; $(MAKE) check || st=$$?; $(count_line) $(TEST_LOGS:.log=.trs); exit $$st
 check-quick:
 	@$(MAKE) check TESTS='$(TREE_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)'
+# What runs real programs end to end: one at a time, they watch the clock.
+check-flow:
+	@$(MAKE) check -j1 TESTS='$(FLOW_TESTS)'
 check-long: $(check_PROGRAMS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS)
 	@JEM_TEST_LONG=1 $(MAKE) check-line TESTS='$(LONG_TESTS)'
 

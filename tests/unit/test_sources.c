@@ -46,9 +46,11 @@ CASE(publishes_its_own_cost_and_a_balanced_account)
 	struct jem_config *config;
 	struct jem_outlets *outlets;
 	struct jem_self_source *self;
-	struct jem_outlets_options options = {
-		.loop = &bench->loop, .container_id = "test", .job = "test", .on_lost = on_lost, .arg = &lost
-	};
+	struct jem_outlets_options options = { .loop = &bench->loop,
+					       .container_id = "test",
+					       .job = "test",
+					       .on_lost = on_lost,
+					       .arg = &lost };
 
 	CHECK_OK(jem_config_create(&config));
 	options.config = config;
