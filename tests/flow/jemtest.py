@@ -145,6 +145,10 @@ def _run(number, function):
 
 
 def main():
+    # A run in the background of a script inherits these ignored, and would hand that on to its jobs.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     wanted = sys.argv[1:]
     cases = [c for c in _cases if not wanted or c.__name__ in wanted]
     print(f"1..{len(cases)}", flush=True)
