@@ -327,7 +327,7 @@ bool lane_evict(struct lane *lane)
 	return true;
 }
 
-void lane_tidy(struct lane *lane, bool is_end)
+void lane_tidy(struct lane *lane, uint64_t now_us, bool is_end)
 {
 	char name[SPOOL_NAME_SIZE];
 	bool is_all = lane->acked.base >= lane->next_id;
@@ -342,8 +342,10 @@ void lane_tidy(struct lane *lane, bool is_end)
 	while (lane->count && lane->pieces[0].end_id <= lane->acked.base) {
 		bool is_last = lane->count == 1;
 
+		/* One stays, for its header says what was spooled last; a fresh one is enough for that. */
 		if (is_last && lane->writing.fd >= 0 && !is_end &&
-		    (!is_all || lane->pieces[0].bytes < TIDY_BYTES))
+		    (!is_all || lane->pieces[0].bytes < TIDY_BYTES ||
+		     begin_segment(lane, now_us) < 0))
 			break;
 		remove_oldest(lane);
 	}

@@ -164,7 +164,7 @@ void jem_spool_close(struct jem_spool *spool)
 		return;
 	if (!spool->options.is_read_only) {
 		for (int i = 0; i < JEM_LANE_COUNT; i++)
-			lane_tidy(&spool->lanes[i], true);
+			lane_tidy(&spool->lanes[i], wall_us(), true);
 		if (jem_spool_is_empty(spool)) {
 			unlinkat(spool->folder, "lock", 0);
 			rmdir(spool->dir);
@@ -339,7 +339,7 @@ void jem_spool_tick(struct jem_spool *spool, uint64_t now_us)
 	while (is_disk_low(spool) && evict_one(spool))
 		;
 	for (int i = 0; i < JEM_LANE_COUNT; i++)
-		lane_tidy(&spool->lanes[i], false);
+		lane_tidy(&spool->lanes[i], now_us, false);
 }
 
 const struct jem_spool_last *jem_spool_previous(const struct jem_spool *spool)

@@ -56,7 +56,7 @@ int lane_next(struct lane *lane, uint64_t from, struct jem_frame *ret, struct je
 /* Removes the oldest segment and tells what in it was not acked; false: there is none. */
 bool lane_evict(struct lane *lane);
 /* Saves what is acked and removes segments that are needed no more. */
-void lane_tidy(struct lane *lane, bool is_end);
+void lane_tidy(struct lane *lane, uint64_t now_us, bool is_end);
 uint64_t lane_bytes(const struct lane *lane);
 
 void spool_trouble(struct jem_spool *spool, const char *format, ...)

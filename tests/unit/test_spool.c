@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -60,6 +61,14 @@ static struct jem_spool *open_spool(const struct jem_spool_options *options)
 	if (jem_spool_open(options, &spool, &err) < 0)
 		check_fail(__FILE__, __LINE__, "%s", err.text);
 	return spool;
+}
+
+static uint64_t wall_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* A body that tells its number, of a length that differs. */
@@ -289,6 +298,25 @@ CASE(bounds_take_the_fire_hose_first)
 	CHECK(is_end(spool, JEM_LANE_HOSE, 0));
 	CHECK_EQ(seen.ids[499], 499);
 	CHECK_EQ(seen.ids[500], 0); /* then what is left to give */
+	jem_spool_close(spool);
+}
+
+CASE(what_was_last_is_known_when_all_has_gone)
+{
+	struct jem_spool_options o = options();
+	struct jem_spool *spool = open_spool(&o);
+	struct jem_spool *next;
+
+	for (uint64_t seq = 0; seq < 1000; seq++)
+		jem_spool_ack(spool, JEM_LANE_HUMAN, add(spool, JEM_KIND_log, seq));
+	jem_spool_tick(spool, wall_us() + 60000000);
+	CHECK_LE(jem_spool_size(spool).bytes, JEM_SEGMENT_HEADER_BYTES);
+	o.is_read_only = true; /* as one that comes after a kill finds it */
+	next = open_spool(&o);
+	CHECK_EQ(jem_spool_previous(next)[JEM_KIND_log].epoch, 0xab);
+	CHECK_EQ(jem_spool_previous(next)[JEM_KIND_log].seq, 999);
+	CHECK_EQ(jem_spool_end(next, JEM_LANE_HUMAN), 1001);
+	jem_spool_close(next);
 	jem_spool_close(spool);
 }
 
@@ -538,7 +566,7 @@ CASE(a_full_disk_is_said_once_and_tried_again)
 TESTS(T(crc32c_is_castagnolis), T(acked_keeps_what_is_beyond_the_base),
       T(what_was_appended_comes_back_in_order), T(the_next_process_goes_on_where_this_one_was),
       T(segments_go_when_all_in_them_is_acked), T(numbers_never_fall_behind_what_is_acked),
-      T(bounds_take_the_fire_hose_first), T(old_batches_leave), T(two_processes_do_not_share_one),
-      T(a_folder_of_others_is_refused), T(a_damaged_body_is_lost_by_name),
-      T(a_damaged_header_is_stepped_over_and_said), T(no_damage_keeps_it_from_starting),
-      T(a_full_disk_is_said_once_and_tried_again))
+      T(bounds_take_the_fire_hose_first), T(what_was_last_is_known_when_all_has_gone),
+      T(old_batches_leave), T(two_processes_do_not_share_one), T(a_folder_of_others_is_refused),
+      T(a_damaged_body_is_lost_by_name), T(a_damaged_header_is_stepped_over_and_said),
+      T(no_damage_keeps_it_from_starting), T(a_full_disk_is_said_once_and_tried_again))
