@@ -72,20 +72,13 @@ void jem_spool_place_leave(const struct jem_spool_place *place)
 		rmdir(place->folder);
 }
 
-/* The receiver can name what it misses at the end of an earlier epoch only if it is told how far that came. */
-void jem_spool_tell_previous(const struct jem_spool_last *last, struct jem_batcher *batcher)
+static void tell_epoch(const struct jem_spool_last *last, uint64_t epoch,
+		       struct jem_batcher *batcher)
 {
-	uint64_t epoch = 0;
-	struct jem_record *record;
+	struct jem_record *record = jem_batcher_begin(batcher, JEM_KIND_status, jem_now_ns());
 	char text[JEM_EPOCH_SIZE];
 
-	for (int kind = 0; kind < JEM_KIND_COUNT; kind++)
-		if (last[kind].epoch)
-			epoch = last[kind].epoch;
-	if (!epoch)
-		return;
 	snprintf(text, sizeof(text), "%016" PRIx64, epoch);
-	record = jem_batcher_begin(batcher, JEM_KIND_status, jem_now_ns());
 	jem_record_word(record, "state", "epoch");
 	jem_record_word(record, "text",
 			"an earlier daemon left batches on disk; they are sent now");
@@ -96,4 +89,20 @@ void jem_spool_tell_previous(const struct jem_spool_last *last, struct jem_batch
 			jem_record_u64(record, jem_kinds[kind].name, last[kind].seq);
 	jem_record_object_end(record);
 	jem_batcher_end(batcher, JEM_URGENT);
+}
+
+/*
+ * The receiver can name what it misses at the end of an earlier epoch only if it is told how far that came. A
+ * daemon that ends early has not spooled every kind: what is found last is of several epochs then.
+ */
+void jem_spool_tell_previous(const struct jem_spool_last *last, struct jem_batcher *batcher)
+{
+	for (int kind = 0; kind < JEM_KIND_COUNT; kind++) {
+		bool is_told = !last[kind].epoch;
+
+		for (int before = 0; before < kind; before++)
+			is_told |= last[before].epoch == last[kind].epoch;
+		if (!is_told)
+			tell_epoch(last, last[kind].epoch, batcher);
+	}
 }
