@@ -67,6 +67,7 @@ libreceiver_a_SOURCES = \
 	%D%/data_line.c %D%/data_line.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/draw.c %D%/draw.h \
+	%D%/epochs.c \
 	%D%/folder.c %D%/folder.h \
 	%D%/frames.c %D%/frames.h \
 	%D%/index.c %D%/index.h \

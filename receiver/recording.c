@@ -208,6 +208,8 @@ void jem_recording_derive(struct jem_recording *recording, const struct jem_stre
 	enum jem_kind kind = stream->kind;
 	const char *node = stream->node;
 
+	if (kind == JEM_KIND_status)
+		jem_recording_note_epoch(recording, node, doc, record);
 	if (files & JEM_FILE_LOG)
 		jem_job_log_add(&recording->log, kind, t_us, recording->has_nodes ? node : "", doc,
 				record, now_ms);

@@ -65,4 +65,11 @@ void jem_recording_derive_prmon(struct jem_recording *recording, enum jem_kind k
 				const char *node, uint64_t t_us, const struct jem_json_doc *doc,
 				uint32_t record);
 
+/*
+ * Where a status record tells how far the streams of an earlier epoch went (state `epoch`), what has not
+ * come of their ends is missing from now on. `node` may be "". (epochs.c)
+ */
+void jem_recording_note_epoch(struct jem_recording *recording, const char *node,
+			      const struct jem_json_doc *doc, uint32_t record);
+
 #endif

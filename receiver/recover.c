@@ -61,6 +61,8 @@ static void derive(struct recovery *recovery, enum jem_kind kind, const struct j
 				&recovery->doc, 0, recovery->now_ms);
 	if (is_found && kind == JEM_KIND_metric && (recording->common->files & JEM_FILE_METRICS))
 		jem_metrics_csv_add(&recording->csv, node, line->t_us, &recovery->doc, 0);
+	if (is_found && kind == JEM_KIND_status)
+		jem_recording_note_epoch(recording, node, &recovery->doc, 0);
 	if (is_found)
 		jem_recording_derive_prmon(recording, kind, node, line->t_us, &recovery->doc, 0);
 }

@@ -167,8 +167,10 @@ static void mark_seen(struct jem_stream *stream, uint64_t seq)
 
 static void note_head(struct jem_stream *stream, const struct jem_head *head)
 {
-	if (head->seq + 1 == stream->next_seq)
-		memcpy(stream->dropped, head->dropped, sizeof(stream->dropped));
+	/* Totals never fall, so the largest is the latest, in whatever order batches come. */
+	for (int i = 0; i < JEM_CAUSE_COUNT; i++)
+		if (head->dropped[i] > stream->dropped[i])
+			stream->dropped[i] = head->dropped[i];
 	if (head->first + head->n > stream->next_record)
 		stream->next_record = head->first + head->n;
 	if (head->first < stream->join_record)
@@ -227,17 +229,27 @@ void jem_stream_unsee(struct jem_stream *stream, const struct jem_batch_mark *ma
 	}
 	stream->batches--;
 	stream->heartbeats -= !mark->n;
-	if (!stream->batches) {
+	if (!stream->batches && !stream->told_seq) {
 		jem_ranges_deinit(&stream->missing);
 		stream->join_seq = stream->next_seq = 0;
 		stream->join_record = stream->next_record = 0;
-	} else if (mark->seq + 1 == stream->next_seq) {
+	} else if (mark->seq + 1 == stream->next_seq && mark->seq >= stream->told_seq) {
 		stream->next_seq--;
 		if (stream->next_record == mark->first + mark->n)
 			stream->next_record = mark->first;
 	} else {
 		jem_ranges_add(&stream->missing, mark->seq, mark->seq);
 	}
+}
+
+void jem_stream_tell(struct jem_stream *stream, uint64_t seq)
+{
+	if (seq >= stream->told_seq)
+		stream->told_seq = seq + 1;
+	if (seq < stream->next_seq)
+		return;
+	jem_ranges_add(&stream->missing, stream->next_seq, seq);
+	stream->next_seq = seq + 1;
 }
 
 void jem_stream_find(struct jem_stream *stream, uint64_t seq, uint64_t i)

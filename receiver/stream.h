@@ -3,7 +3,7 @@
  * stream: what came of one stream (node, epoch, job, kind), to remove duplicates and name gaps.
  *
  * A stream's batches are numbered from 0 without holes. Kept are the number after the highest one
- * seen and the ranges missing below it, so the answer to "seen before?" is exact however late a
+ * seen or told of and the ranges missing below it, so the answer to "seen before?" is exact however late a
  * batch comes; a bitmap of a window would guess beyond its edge, and costs 512 bytes a stream.
  *
  * Bounds:    JEM_RANGES_MAX ranges each; the oldest is then given up: counted, and what still comes
@@ -47,7 +47,8 @@ struct jem_stream {
 	enum jem_kind kind;
 	uint64_t join_seq;    /* what came before we listened is no loss */
 	uint64_t join_record; /* `first` of that batch */
-	uint64_t next_seq;    /* one after the highest seen; 0: nothing seen */
+	uint64_t next_seq;    /* one after the highest seen, or told of; 0: nothing */
+	uint64_t told_seq;    /* one after the last batch, as a later epoch told; 0: nobody did */
 	uint64_t next_record; /* one after the highest record announced */
 	struct jem_ranges missing;
 	uint64_t batches;          /* seen, each once; heartbeats too */
@@ -85,6 +86,9 @@ bool jem_stream_see(struct jem_stream *stream, const struct jem_head *head, bool
 
 /* The batch could not be written after all: it is missing until it comes again. */
 void jem_stream_unsee(struct jem_stream *stream, const struct jem_batch_mark *mark);
+
+/* `seq` was the last batch of the stream: what has not come before it, and itself, is missing. */
+void jem_stream_tell(struct jem_stream *stream, uint64_t seq);
 
 /*
  * After a crash: notes the line (seq, i) of data/ that streams.json does not know of. Only the batch

@@ -110,6 +110,8 @@ static void put_dropped(struct jem_json *json, const struct jem_stream *stream)
 static void put_state(struct jem_json *json, const struct jem_stream *stream)
 {
 	put_u64(json, "next_seq", stream->next_seq);
+	if (stream->told_seq)
+		put_u64(json, "told_seq", stream->told_seq);
 	put_u64(json, "next_record", stream->next_record);
 	put_u64(json, "first_record", stream->join_record);
 	put_u64(json, "received", stream->received);
@@ -309,6 +311,7 @@ static void get_state(struct reader *reader, uint32_t object, struct jem_stream 
 	uint64_t pair[2];
 
 	stream->next_seq = get_u64(reader, object, "next_seq");
+	stream->told_seq = get_u64(reader, object, "told_seq");
 	stream->next_record = get_u64(reader, object, "next_record");
 	stream->join_record = get_u64(reader, object, "first_record");
 	stream->received = get_u64(reader, object, "received");
@@ -320,7 +323,8 @@ static void get_state(struct reader *reader, uint32_t object, struct jem_stream 
 	stream->is_resuming = resuming != 0;
 	stream->resume_seq = pair[0];
 	stream->resume_i = pair[1];
-	if (stream->join_seq > stream->next_seq || stream->join_record > stream->next_record)
+	if (stream->join_seq > stream->next_seq || stream->told_seq > stream->next_seq ||
+	    stream->join_record > stream->next_record)
 		reader->is_bad = true;
 }
 

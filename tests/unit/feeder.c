@@ -180,6 +180,19 @@ char *feeder_read(const struct feeder *feeder, const char *name)
 	return text;
 }
 
+void feeder_write_back(const struct feeder *feeder, const char *name, const char *text)
+{
+	char path[600];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", feeder->out, feeder->is_single ? "." : job_folder,
+		 name);
+	file = fopen(path, "we");
+	CHECK(file != NULL);
+	CHECK_EQ(fputs(text, file) >= 0, true);
+	CHECK_OK(fclose(file));
+}
+
 unsigned feeder_count(const char *text, const char *part)
 {
 	unsigned count = 0;

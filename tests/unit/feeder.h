@@ -48,6 +48,8 @@ void feeder_pass(struct feeder *feeder);
 
 /* The content of a file below the folder, NUL-terminated, to be freed; NULL: there is none. */
 char *feeder_read(const struct feeder *feeder, const char *name);
+/* Replaces such a file. */
+void feeder_write_back(const struct feeder *feeder, const char *name, const char *text);
 unsigned feeder_count(const char *text, const char *part);
 
 #endif

@@ -60,6 +60,75 @@ CASE(removes_duplicates_and_names_gaps)
 	feeder_deinit(&feeder);
 }
 
+/* A status record of a later epoch, about the epoch of the feeder's batches. */
+static uint64_t send_epoch(const char *last)
+{
+	struct jem_head head = feeder_head(JEM_KIND_status, 0, 0, 1);
+	char record[256];
+
+	strcpy(head.epoch, "fedcba9876543210");
+	snprintf(record, sizeof(record),
+		 "{\"dt_ns\":0,\"state\":\"epoch\",\"text\":\"earlier\",\"previous\":"
+		 "\"0123456789abcdef\",\"last\":%s}",
+		 last);
+	return feeder_send(&feeder, &head, record);
+}
+
+CASE(names_the_end_of_an_earlier_epoch)
+{
+	begin();
+	feeder_send_lines(&feeder, 0, 0, 2);
+	send_epoch("{\"log\":4,\"metric\":1,\"nothing\":3,\"alert\":\"x\","
+		   "\"script\":9007199254740991}");
+	feeder_send_lines(&feeder, 3, 10, 1);
+	feeder_close(&feeder);
+	check_file("streams.json", "\"duplicates\":0,\"missing\":[[1,2],[4,4]]", 1);
+	check_file("streams.json", "\"kind\":\"metric\",\"batches\":0", 1);
+	check_file("streams.json", "\"duplicates\":0,\"missing\":[[0,1]]", 1);
+	check_file("streams.json", "\"kind\":\"alert\"", 0);
+	check_file("streams.json", "\"kind\":\"script\"", 0);
+	feeder_deinit(&feeder);
+}
+
+CASE(names_no_earlier_epoch_that_it_never_heard_live)
+{
+	feeder_init(&feeder);
+	feeder.is_live = true;
+	feeder_open(&feeder);
+	feeder_send_lines(&feeder, 7, 10, 2);
+	send_epoch("{\"log\":8,\"metric\":1}");
+	feeder_close(&feeder);
+	check_file("streams.json", "\"missing\":[[8,8]]", 1);
+	check_file("streams.json", "\"kind\":\"metric\"", 0);
+	feeder_deinit(&feeder);
+}
+
+/* streams.json is of before; what was told is found in data/ again. */
+CASE(knows_after_a_crash_how_far_an_epoch_went)
+{
+	char *before;
+	uint64_t ticket;
+
+	begin();
+	feeder_send_lines(&feeder, 0, 0, 2);
+	feeder_close(&feeder);
+	before = feeder_read(&feeder, "streams.json");
+	CHECK(before != NULL);
+	feeder_open(&feeder);
+	ticket = send_epoch("{\"log\":4,\"metric\":1}");
+	CHECK_EQ(feeder_wait(&feeder, ticket), JEM_OUTCOME_ACCEPTED);
+	feeder_close(&feeder);
+	check_file("streams.json", "\"missing\":[[1,4]]", 1);
+	feeder_write_back(&feeder, "streams.json", before);
+	feeder_open(&feeder);
+	feeder_send_lines(&feeder, 2, 10, 1);
+	feeder_close(&feeder);
+	check_file("streams.json", "\"missing\":[[1,1],[3,4]]", 1);
+	check_file("streams.json", "\"missing\":[[0,1]]", 1);
+	free(before);
+	feeder_deinit(&feeder);
+}
+
 CASE(refuses_what_is_no_batch_and_goes_on)
 {
 	static const char *const bodies[] = { "",
@@ -286,8 +355,10 @@ CASE(keeps_many_jobs_apart_with_few_descriptors)
 }
 
 TESTS(T(writes_a_batch_and_accepts_it_then), T(removes_duplicates_and_names_gaps),
-      T(refuses_what_is_no_batch_and_goes_on), T(refuses_a_head_that_contradicts_its_topic),
-      T(refuses_an_epoch_of_two_nodes), T(accepts_one_job_only_where_the_folder_is_its_own),
+      T(names_the_end_of_an_earlier_epoch), T(names_no_earlier_epoch_that_it_never_heard_live),
+      T(knows_after_a_crash_how_far_an_epoch_went), T(refuses_what_is_no_batch_and_goes_on),
+      T(refuses_a_head_that_contradicts_its_topic), T(refuses_an_epoch_of_two_nodes),
+      T(accepts_one_job_only_where_the_folder_is_its_own),
       T(settles_a_heartbeat_when_streams_json_tells_it),
       T(keeps_what_came_before_it_joined_apart_from_gaps), T(sorts_job_log_by_time_and_escapes_it),
       T(goes_on_with_job_log_without_streams_json), T(writes_a_row_per_sample),

@@ -173,6 +173,66 @@ CASE(takes_a_batch_of_parts_again_when_a_crash_left_it_in_doubt)
 	jem_stream_deinit(&stream);
 }
 
+CASE(names_the_end_that_it_was_told_of)
+{
+	struct jem_head head = head_of(5, 50, 10);
+
+	begin();
+	for (uint64_t seq = 0; seq < 4; seq++)
+		CHECK(see(seq, seq * 10, 10));
+	jem_stream_tell(&stream, 2); /* of no news */
+	CHECK_EQ(stream.missing.count, 0);
+	jem_stream_tell(&stream, 6);
+	jem_stream_tell(&stream, 6);
+	CHECK_EQ(stream.missing.count, 1);
+	CHECK_EQ(stream.missing.at[0].first, 4);
+	CHECK_EQ(stream.missing.at[0].last, 6);
+	check_invariant();
+	CHECK(see(5, 50, 10)); /* late */
+	CHECK_EQ(jem_ranges_length(&stream.missing), 2);
+	unsee(&head, 0);
+	CHECK_EQ(jem_ranges_length(&stream.missing), 3);
+	CHECK(see(6, 60, 10));
+	head = head_of(6, 60, 10);
+	unsee(&head, 0); /* the highest: it stays told */
+	CHECK_EQ(jem_ranges_length(&stream.missing), 3);
+	CHECK_EQ(stream.next_seq, 7);
+	check_invariant();
+	jem_stream_deinit(&stream);
+}
+
+CASE(names_all_of_a_stream_that_never_came)
+{
+	struct jem_head head = head_of(1, 10, 10);
+
+	begin();
+	jem_stream_tell(&stream, 2);
+	CHECK_EQ(jem_ranges_length(&stream.missing), 3);
+	CHECK(see(1, 10, 10));
+	unsee(&head, 0); /* nothing is left of it but what was told */
+	CHECK_EQ(stream.batches, 0);
+	CHECK_EQ(jem_ranges_length(&stream.missing), 3);
+	check_invariant();
+	jem_stream_deinit(&stream);
+}
+
+CASE(keeps_the_latest_totals_in_any_order)
+{
+	struct jem_head head = head_of(9, 9, 1);
+	uint64_t skip;
+
+	begin();
+	head.dropped[JEM_CAUSE_evicted] = 7;
+	jem_stream_tell(&stream, 12);
+	CHECK(jem_stream_see(&stream, &head, false, &skip));
+	CHECK_EQ(stream.dropped[JEM_CAUSE_evicted], 7);
+	head = head_of(3, 3, 1);
+	head.dropped[JEM_CAUSE_evicted] = 2;
+	CHECK(jem_stream_see(&stream, &head, false, &skip));
+	CHECK_EQ(stream.dropped[JEM_CAUSE_evicted], 7);
+	jem_stream_deinit(&stream);
+}
+
 CASE(stays_bounded_when_every_second_batch_is_missing)
 {
 	begin();
@@ -223,4 +283,6 @@ TESTS(T(takes_each_batch_once), T(names_what_is_missing_until_it_comes),
       T(goes_on_within_a_batch_that_a_crash_cut_short),
       T(knows_a_batch_that_was_whole_before_the_crash),
       T(takes_a_batch_of_parts_again_when_a_crash_left_it_in_doubt),
-      T(stays_bounded_when_every_second_batch_is_missing), T(agrees_with_a_table_in_random_order))
+      T(names_the_end_that_it_was_told_of), T(names_all_of_a_stream_that_never_came),
+      T(keeps_the_latest_totals_in_any_order), T(stays_bounded_when_every_second_batch_is_missing),
+      T(agrees_with_a_table_in_random_order))
