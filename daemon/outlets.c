@@ -211,6 +211,12 @@ static void on_publisher_closed(void *arg)
 	on_closed(user);
 }
 
+void jem_outlets_each_late(struct jem_outlets *outlets, enum jem_kind kind, jem_spool_late_fn fn,
+			   void *arg)
+{
+	jem_publisher_each_late(outlets->list[outlets->count - 1].publisher, kind, fn, arg);
+}
+
 const struct jem_spool_last *jem_outlets_previous(const struct jem_outlets *outlets)
 {
 	return outlets->previous;

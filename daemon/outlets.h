@@ -45,6 +45,12 @@ bool jem_outlets_are_drained(const struct jem_outlets *outlets);
 const struct jem_account *jem_outlets_account(struct jem_outlets *outlets);
 
 /* By kind, the last batch that an earlier daemon spooled; epoch 0: none. */
+/*
+ * Batches of a kind that an earlier daemon spooled shortly before it ended, in their order. Of two spools the
+ * one that is written last tells: what it has, the other has, too.
+ */
+void jem_outlets_each_late(struct jem_outlets *outlets, enum jem_kind kind, jem_spool_late_fn fn,
+			   void *arg);
 const struct jem_spool_last *jem_outlets_previous(const struct jem_outlets *outlets);
 
 /* The folder where batches wait on disk; NULL: they wait in memory only. */

@@ -398,6 +398,13 @@ const struct jem_account *jem_publisher_account(const struct jem_publisher *publ
 	return &publisher->account;
 }
 
+void jem_publisher_each_late(struct jem_publisher *publisher, enum jem_kind kind,
+			     jem_spool_late_fn fn, void *arg)
+{
+	if (publisher->spool)
+		jem_spool_each_late(publisher->spool, kind, fn, arg);
+}
+
 const struct jem_spool *jem_publisher_spool(const struct jem_publisher *publisher)
 {
 	return publisher->spool;

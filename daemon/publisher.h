@@ -53,6 +53,10 @@ bool jem_publisher_is_drained(const struct jem_publisher *publisher);
 /* in: batches pushed and found on disk, out: accepted, held: in memory and on disk. */
 const struct jem_account *jem_publisher_account(const struct jem_publisher *publisher);
 
+/* jem_spool_each_late of its spool, if it has one. */
+void jem_publisher_each_late(struct jem_publisher *publisher, enum jem_kind kind,
+			     jem_spool_late_fn fn, void *arg);
+
 /* NULL: there is none. */
 const struct jem_spool *jem_publisher_spool(const struct jem_publisher *publisher);
 

@@ -208,6 +208,11 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	return 0;
 }
 
+static void on_late_logs(void *arg, const char *body, size_t len)
+{
+	jem_log_source_note_spooled(arg, body, len);
+}
+
 void jem_sources_start(struct jem_sources *sources)
 {
 	const struct jem_environment_options environment = {
@@ -220,6 +225,8 @@ void jem_sources_start(struct jem_sources *sources)
 	if (sources->credentials)
 		jem_credential_source_start(sources->credentials);
 	if (sources->logs) {
+		jem_outlets_each_late(sources->options.outlets, JEM_KIND_log, on_late_logs,
+				      sources->logs);
 		jem_log_source_start(sources->logs);
 		for (int stream = 1; stream <= 2 && sources->options.pid > 0; stream++)
 			jem_log_source_add_stream(sources->logs, sources->options.pid, stream,

@@ -72,6 +72,7 @@ int lane_find(struct lane *lane, const char *name)
 		return 0;
 	piece.bytes = (uint64_t)stat.st_size;
 	piece.created_us = (uint64_t)stat.st_mtim.tv_sec * 1000000;
+	piece.written_us = piece.created_us + (uint64_t)stat.st_mtim.tv_nsec / 1000;
 	return add_piece(lane, &piece);
 }
 
@@ -284,9 +285,44 @@ int lane_append(struct lane *lane, struct jem_frame *frame, const void *body, ui
 	lane->spool->bytes += lane->writing.end - piece->bytes;
 	piece->bytes = lane->writing.end;
 	piece->end_id = ++lane->next_id;
+	piece->written_us = now_us;
 	lane->last[frame->kind] =
 		(struct jem_spool_last){ .epoch = frame->epoch, .seq = frame->seq };
 	return 0;
+}
+
+/* --- what was late -------------------------------------------------------------------------------- */
+
+static void read_late(struct lane *lane, struct piece *piece, uint64_t from_us, enum jem_kind kind,
+		      struct jem_buf *body, jem_spool_late_fn fn, void *arg)
+{
+	struct jem_frame frame;
+
+	open_reading(lane, piece);
+	while (next_frame(lane, piece, &frame) > 0) {
+		if (frame.kind != kind || frame.time_us < from_us)
+			continue;
+		jem_buf_clear(body);
+		if (jem_segment_body(&lane->reading, lane->scan.at, &frame, body) == 0)
+			fn(arg, body->data, body->len);
+	}
+}
+
+void lane_each_late(struct lane *lane, enum jem_kind kind, jem_spool_late_fn fn, void *arg)
+{
+	uint64_t last_us = 0;
+	struct jem_buf body;
+
+	jem_buf_init(&body, 0);
+	for (size_t i = 0; i < lane->count; i++)
+		if (lane->pieces[i].written_us > last_us)
+			last_us = lane->pieces[i].written_us;
+	for (size_t i = 0; i < lane->count; i++)
+		if (lane->pieces[i].written_us + JEM_SPOOL_LATE_US >= last_us)
+			read_late(lane, &lane->pieces[i], last_us - JEM_SPOOL_LATE_US, kind, &body,
+				  fn, arg);
+	jem_segment_close(&lane->reading);
+	jem_buf_deinit(&body);
 }
 
 /* --- leaving ------------------------------------------------------------------------------------ */
@@ -327,6 +363,12 @@ bool lane_evict(struct lane *lane)
 	return true;
 }
 
+/* A clock that was set back must not keep a segment for ever. */
+static bool is_late(const struct piece *piece, uint64_t now_us)
+{
+	return piece->written_us <= now_us && now_us - piece->written_us < JEM_SPOOL_LATE_US;
+}
+
 void lane_tidy(struct lane *lane, uint64_t now_us, bool is_end)
 {
 	char name[SPOOL_NAME_SIZE];
@@ -339,7 +381,8 @@ void lane_tidy(struct lane *lane, uint64_t now_us, bool is_end)
 	/* A segment goes only after what is acked in it is on record. */
 	if (status < 0)
 		return;
-	while (lane->count && lane->pieces[0].end_id <= lane->acked.base) {
+	while (lane->count && lane->pieces[0].end_id <= lane->acked.base &&
+	       (is_end || !is_late(&lane->pieces[0], now_us))) {
 		bool is_last = lane->count == 1;
 
 		/* One stays, for its header says what was spooled last; a fresh one is enough for that. */

@@ -347,6 +347,12 @@ const struct jem_spool_last *jem_spool_previous(const struct jem_spool *spool)
 	return spool->previous;
 }
 
+void jem_spool_each_late(struct jem_spool *spool, enum jem_kind kind, jem_spool_late_fn fn,
+			 void *arg)
+{
+	lane_each_late(&spool->lanes[jem_spool_lane(kind)], kind, fn, arg);
+}
+
 struct jem_spool_size jem_spool_size(const struct jem_spool *spool)
 {
 	struct jem_spool_size size = { .bytes = spool->bytes, .damaged_bytes = spool->damaged };

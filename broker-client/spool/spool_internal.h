@@ -13,7 +13,8 @@ struct piece {
 	uint64_t first_id;
 	uint64_t end_id; /* of the next one; of the last: of the next frame */
 	uint64_t bytes;
-	uint64_t created_us;
+	uint64_t created_us; /* of one that was found: when it was last written */
+	uint64_t written_us;
 	uint64_t told; /* damage before this offset was told */
 };
 
@@ -53,6 +54,8 @@ int lane_find(struct lane *lane, const char *name);
 int lane_recover(struct lane *lane);
 int lane_append(struct lane *lane, struct jem_frame *frame, const void *body, uint64_t now_us);
 int lane_next(struct lane *lane, uint64_t from, struct jem_frame *ret, struct jem_buf *body);
+/* See jem_spool_each_late. */
+void lane_each_late(struct lane *lane, enum jem_kind kind, jem_spool_late_fn fn, void *arg);
 /* Removes the oldest segment and tells what in it was not acked; false: there is none. */
 bool lane_evict(struct lane *lane);
 /* Saves what is acked and removes segments that are needed no more. */

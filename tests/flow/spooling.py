@@ -83,3 +83,4 @@ def wait_for_spool(folder):
     place = os.path.join(folder, "spool", "broker")
     wait_until(lambda: os.path.isdir(place) and any(n.endswith(".seg") for n in os.listdir(place)),
                what="the spool")
+    wait_until(lambda: os.path.exists(os.path.join(folder, "offsets")), what="the logs' start")

@@ -123,7 +123,10 @@ def kills_lose_nothing_that_is_older_than_a_second(folder):
     check_equal(daemon.wait(60), 0, "exit status of the daemon")
     collector.finish()
     check_whole(collector.out)
-    got = set(texts(collector.out))
+    got = texts(collector.out)
+    twice = sorted({text for text in got if got.count(text) > 1}) if len(got) != len(set(got)) else []
+    check_equal(twice, [], "lines that are there twice")
+    got = set(got)
     lost = [i for i in range(must) if f"line {i}" not in got]
     check_equal(lost, [], "lines lost that were older than a second")
     epochs = {s["epoch"] for s in streams(collector.out)}

@@ -12,6 +12,7 @@ liblogs_a_SOURCES = \
 	%D%/publish.c %D%/publish.h \
 	%D%/rules.c %D%/rules.h \
 	%D%/seen.c %D%/seen.h \
+	%D%/spooled.c %D%/spooled.h \
 	%D%/tail.c %D%/tail.h \
 	%D%/tell.c %D%/tell.h \
 	%D%/watch.c %D%/watch.h

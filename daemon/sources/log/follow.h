@@ -41,8 +41,9 @@ struct jem_follow_file {
 	bool is_in_use;             /* being read: not closed to make room */
 	struct jem_buf members;     /* for who writes records: what is the same in all of them */
 	uint32_t members_cuts;
-	unsigned pem_lines;           /* left of a PEM block, at most; 0: in none */
-	struct jem_follow_file *next; /* younger */
+	const struct jem_spooled_file *spooled; /* of these members; borrowed, or NULL */
+	unsigned pem_lines;                     /* left of a PEM block, at most; 0: in none */
+	struct jem_follow_file *next;           /* younger */
 };
 
 struct jem_follow {

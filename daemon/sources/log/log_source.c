@@ -25,7 +25,8 @@ struct jem_log_source {
 	struct jem_log_publisher publisher;
 	struct jem_follow_sink sink;
 	struct jem_log_names names;
-	size_t next; /* whose turn it is */
+	struct jem_spooled_reader *spooled; /* owned; NULL once started, or never needed */
+	size_t next;                        /* whose turn it is */
 	uint64_t poll_ns;
 	uint64_t polled_ns;
 	uint64_t told_wall_ns;   /* inotify has told us all before this time */
@@ -56,6 +57,7 @@ static void on_idle(uv_idle_t *idle);
 
 static void free_source(struct jem_log_source *source)
 {
+	jem_spooled_reader_destroy(source->spooled);
 	jem_log_publisher_deinit(&source->publisher);
 	jem_rules_destroy(source->rules);
 	jem_seen_destroy(source->env.seen);
@@ -108,6 +110,7 @@ int jem_log_source_create(const struct jem_log_options *options, struct jem_log_
 	jem_log_publisher_init(&source->publisher, options->batcher, options->redactor,
 			       source->rules, policy_of(options->config));
 	source->publisher.job = options->job;
+	source->publisher.spooled = jem_seen_spooled(source->env.seen);
 	source->sink = jem_log_publisher_sink(&source->publisher);
 	uv_timer_init(options->loop, &source->tick);
 	uv_idle_init(options->loop, &source->idle);
@@ -169,6 +172,14 @@ static void load_offsets(struct jem_log_source *source)
 		jem_log_tell_degraded(source->options.batcher, source->offsets_path, err.text);
 }
 
+void jem_log_source_note_spooled(struct jem_log_source *source, const char *body, size_t len)
+{
+	if (!source->spooled &&
+	    jem_spooled_reader_create(jem_seen_spooled(source->env.seen), &source->spooled) < 0)
+		return;
+	jem_spooled_read(source->spooled, body, len);
+}
+
 int jem_log_source_start(struct jem_log_source *source)
 {
 	const struct jem_config *config = source->options.config;
@@ -181,6 +192,8 @@ int jem_log_source_start(struct jem_log_source *source)
 	source->polled_wall_ns = source->told_wall_ns;
 	start_watch(source);
 	load_offsets(source);
+	jem_spooled_reader_destroy(source->spooled);
+	source->spooled = NULL;
 	for (size_t i = 0; i < jem_config_list_size(config, JEM_OPTION_log_files); i++)
 		jem_log_names_add_entry(&source->names,
 					jem_config_list_at(config, JEM_OPTION_log_files, i));
@@ -342,7 +355,7 @@ static void on_tick(uv_timer_t *timer)
 		return;
 	/*
 	 * What is saved is how far we had read a second ago: its records have left by now, so that
-	 * a daemon that is killed reads some lines twice, but loses none.
+	 * a daemon that is killed leaves none out. What it reads twice the next one knows by the spool.
 	 */
 	save_offsets(source);
 	note_positions(source);

@@ -41,6 +41,12 @@ struct jem_log_source;
 /* -ENOMEM only: what else fails is told as status records, and worked around. */
 int jem_log_source_create(const struct jem_log_options *options, struct jem_log_source **ret);
 
+/*
+ * Before the start: a log batch that an earlier daemon spooled late, in the order of spooling. Its lines are not
+ * published again, where how far files were read was saved before it.
+ */
+void jem_log_source_note_spooled(struct jem_log_source *source, const char *body, size_t len);
+
 /* Opens files and begins to follow; says in a status record what it watches, and how. */
 int jem_log_source_start(struct jem_log_source *source);
 

@@ -67,19 +67,27 @@ static bool let_through(struct jem_log_bucket *bucket, uint64_t now_ns, unsigned
 }
 
 /* `file` and `file_id` are the same in every record of a file: made and redacted once. */
-static void add_members(struct jem_log_publisher *publisher, const struct jem_follow *follow,
-			struct jem_follow_file *file, struct jem_record *record)
+static void make_members(struct jem_log_publisher *publisher, const struct jem_follow *follow,
+			 struct jem_follow_file *file)
 {
 	struct jem_buf *members = &file->members;
+	struct jem_record text = { jem_json_to(members), publisher->redactor };
 
-	if (!members->len || file->members_cuts != file->tail.at.cuts) {
-		struct jem_record text = { jem_json_to(members), publisher->redactor };
+	if (members->len && file->members_cuts == file->tail.at.cuts)
+		return;
+	jem_buf_clear(members);
+	jem_record_str(&text, "file", follow->label);
+	jem_record_word(&text, "file_id", file->tail.id_text);
+	file->members_cuts = file->tail.at.cuts;
+	file->spooled = publisher->spooled
+				? jem_spooled_find(publisher->spooled, file->tail.id_text)
+				: NULL;
+}
 
-		jem_buf_clear(members);
-		jem_record_str(&text, "file", follow->label);
-		jem_record_word(&text, "file_id", file->tail.id_text);
-		file->members_cuts = file->tail.at.cuts;
-	}
+static void add_members(const struct jem_follow_file *file, struct jem_record *record)
+{
+	const struct jem_buf *members = &file->members;
+
 	if (!members->failed)
 		jem_json_raw(&record->json, members->data, members->len);
 }
@@ -152,9 +160,8 @@ static bool is_error(const char *level)
 	return level && (!strcmp(level, "error") || !strcmp(level, "fatal"));
 }
 
-static void publish_record(struct jem_log_publisher *publisher, const struct jem_follow *follow,
-			   struct jem_follow_file *file, const struct jem_line *line,
-			   const struct verdict *verdict)
+static void publish_record(struct jem_log_publisher *publisher, const struct jem_follow_file *file,
+			   const struct jem_line *line, const struct verdict *verdict)
 {
 	bool is_matched = verdict->result.rule >= 0;
 	bool is_urgent =
@@ -162,7 +169,7 @@ static void publish_record(struct jem_log_publisher *publisher, const struct jem
 	struct jem_record *record =
 		jem_batcher_begin(publisher->batcher, JEM_KIND_log, publisher->now_ns);
 
-	add_members(publisher, follow, file, record);
+	add_members(file, record);
 	jem_record_u64(record, "offset", line->offset);
 	jem_json_key(&record->json, "text");
 	jem_json_text(&record->json, verdict->text, verdict->len); /* redacted by now */
@@ -304,12 +311,17 @@ static void on_line(void *arg, struct jem_follow *follow, struct jem_follow_file
 		return;
 	}
 	redact(publisher, follow, line, is_hidden, &verdict);
+	make_members(publisher, follow, file);
+	if (file->spooled && jem_spooled_has(file->spooled, line, verdict.text, verdict.len)) {
+		account->known++;
+		return;
+	}
 	for (unsigned i = 0; i < verdict.result.alert_count; i++)
 		publish_alert(publisher, follow, line, &verdict, verdict.result.alerts[i]);
 	if (publisher->policy == JEM_LOG_OFF)
 		account->filtered++;
 	else
-		publish_record(publisher, follow, file, line, &verdict);
+		publish_record(publisher, file, line, &verdict);
 }
 
 static void on_lost(void *arg, struct jem_follow *follow, struct jem_follow_file *file,

@@ -30,6 +30,7 @@ struct jem_log_account {
 	uint64_t lines;
 	uint64_t records;  /* handed to the batcher, which accounts for them from there */
 	uint64_t filtered; /* by log.publish */
+	uint64_t known;    /* an earlier daemon has spooled them */
 	uint64_t matched;
 	uint64_t cut;    /* lines over log.line_max */
 	uint64_t alerts; /* published; those over the rate are dropped as rate_limited */
@@ -45,10 +46,11 @@ struct jem_log_bucket {
 };
 
 struct jem_log_publisher {
-	struct jem_batcher *batcher;   /* borrowed, outlives us */
-	struct jem_redactor *redactor; /* borrowed, outlives us */
-	struct jem_rules *rules;       /* borrowed, outlives us */
-	struct jem_job *job;           /* borrowed: is told alerts and error lines; or NULL */
+	struct jem_batcher *batcher;       /* borrowed, outlives us */
+	struct jem_redactor *redactor;     /* borrowed, outlives us */
+	struct jem_rules *rules;           /* borrowed, outlives us */
+	struct jem_job *job;               /* borrowed: is told alerts and error lines; or NULL */
+	const struct jem_spooled *spooled; /* borrowed: lines that are on disk already */
 	enum jem_log_policy policy;
 	uint64_t now_ns; /* of this pass */
 	uint64_t urgent_ns;

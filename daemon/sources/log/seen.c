@@ -20,6 +20,7 @@ enum {
 struct jem_seen {
 	struct jem_seen_file *buckets[BUCKETS]; /* owned */
 	size_t count;
+	struct jem_spooled spooled;
 	uint64_t touches;
 	uint64_t horizon_ns; /* wall clock: unknown files that are older than this are not new */
 };
@@ -51,6 +52,7 @@ void jem_seen_destroy(struct jem_seen *seen)
 	if (!seen)
 		return;
 	forget_all(seen);
+	jem_spooled_deinit(&seen->spooled);
 	free(seen);
 }
 
@@ -114,6 +116,11 @@ struct jem_seen_file *jem_seen_add(struct jem_seen *seen, const struct jem_file_
 bool jem_seen_is_new(const struct jem_seen *seen, const struct jem_file_info *info)
 {
 	return (info->id.birth_ns ? info->id.birth_ns : info->mtime_ns) >= seen->horizon_ns;
+}
+
+struct jem_spooled *jem_seen_spooled(struct jem_seen *seen)
+{
+	return &seen->spooled;
 }
 
 void jem_seen_each(const struct jem_seen *seen, jem_seen_fn fn, void *arg)
@@ -202,6 +209,8 @@ int jem_seen_save(const struct jem_seen *seen, const char *path, uint64_t horizo
 	jem_json_array_begin(&json);
 	jem_seen_each(seen, write_file, &json);
 	jem_json_array_end(&json);
+	jem_json_key(&json, "spooled");
+	jem_spooled_write(&seen->spooled, &json);
 	jem_json_object_end(&json);
 	jem_buf_add_char(&text, '\n');
 	r = text.failed ? -ENOMEM : replace_file(path, &text);
@@ -267,7 +276,7 @@ static int read_entries(struct jem_seen *seen, const struct jem_json_doc *doc)
 	for (uint32_t i = jem_json_first(doc, files); i < jem_json_end(doc, files) && !r;
 	     i = jem_json_next(doc, i))
 		r = read_entry(seen, doc, i);
-	return r;
+	return r ? r : jem_spooled_load(&seen->spooled, doc, jem_json_member(doc, 0, "spooled"));
 }
 
 static int read_text(const char *path, struct jem_buf *ret)

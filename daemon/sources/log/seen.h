@@ -7,12 +7,14 @@
  *            and files no younger than it count as seen from then on, so that nothing is read twice
  *
  * The file is advisory: without it a restart goes on at the ends of files, with an old one it
- * reads again what came since (a second or two when the daemon was killed).
+ * reads again what came since (a second or two when the daemon was killed), and leaves out what it knows to
+ * be spooled.
  */
 #ifndef JEM_DAEMON_SOURCES_LOG_SEEN_H
 #define JEM_DAEMON_SOURCES_LOG_SEEN_H
 
 #include "common/err.h"
+#include "daemon/sources/log/spooled.h"
 #include "daemon/sources/log/tail.h"
 
 #define JEM_SEEN_MAX     1024
@@ -39,6 +41,9 @@ struct jem_seen_file *jem_seen_add(struct jem_seen *seen, const struct jem_file_
 
 /* Whether a file without an entry came after all that was ever forgotten or left behind. */
 bool jem_seen_is_new(const struct jem_seen *seen, const struct jem_file_info *info);
+
+/* What is known of lines that were spooled later than positions were saved; kept in the file, too. */
+struct jem_spooled *jem_seen_spooled(struct jem_seen *seen);
 
 typedef void (*jem_seen_fn)(void *arg, const struct jem_seen_file *file);
 void jem_seen_each(const struct jem_seen *seen, jem_seen_fn fn, void *arg);
