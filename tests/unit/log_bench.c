@@ -107,6 +107,8 @@ static void on_batch(void *arg, struct jem_batch *batch)
 	if (jem_batch_decode_json(batch->body, batch->len, &bench->doc, &head, &records, &err) < 0)
 		check_fail(__FILE__, __LINE__, "batch: %s", err.text);
 	bench->batches++;
+	if (bench->on_body)
+		bench->on_body(bench->arg, batch->body, batch->len);
 	for (uint32_t i = jem_json_first(&bench->doc, records);
 	     i < jem_json_end(&bench->doc, records); i = jem_json_next(&bench->doc, i)) {
 		if (jem_json_member(&bench->doc, i, "parts"))
@@ -163,6 +165,8 @@ void log_bench_set(struct log_bench *bench, const char *key, const char *value)
 void log_bench_start(struct log_bench *bench)
 {
 	CHECK_OK(jem_log_source_create(&bench->options, &bench->source));
+	if (bench->on_created)
+		bench->on_created(bench);
 	CHECK_OK(jem_log_source_start(bench->source));
 }
 
@@ -170,7 +174,7 @@ void log_bench_stop(struct log_bench *bench)
 {
 	const struct jem_log_account *account = jem_log_source_account(bench->source);
 
-	CHECK_EQ(account->lines, account->records + account->filtered);
+	CHECK_EQ(account->lines, account->records + account->filtered + account->known);
 	jem_log_source_destroy(bench->source);
 	bench->source = NULL;
 	uv_run(&bench->loop, UV_RUN_NOWAIT);

@@ -38,6 +38,8 @@ struct log_bench {
 	struct jem_json_doc doc;
 	struct jem_buf joined; /* parts of a split record */
 	void (*on_record)(void *arg, const struct log_bench_record *record); /* or NULL */
+	void (*on_body)(void *arg, const char *body, size_t len);            /* or NULL */
+	void (*on_created)(struct log_bench *bench); /* before the source starts; or NULL */
 	void *arg;
 	bool keeps_none; /* on_record only */
 };
