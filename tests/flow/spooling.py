@@ -70,12 +70,13 @@ class Writer:
         return sum(t < moment for t in self.times)
 
 
-def start_daemon(folder, writer, pid, url, *options):
-    return spawn([program("jemd"), f"--pid={pid}", "--job=job", f"--log={writer.path}",
+def start_daemon(folder, writer, pid, url, *options, wrap=(), **how):
+    return spawn([*wrap, program("jemd"), f"--pid={pid}", "--job=job", f"--log={writer.path}",
                   f"--broker={url}", "--set", f"spool.dir={folder}/spool",
                   "--set", f"log.offsets={folder}/offsets", "--set", "identity.site=site",
                   "--set", "identity.user=user", "--set", "identity.node=node", *options],
-                 stdin=subprocess.DEVNULL, stderr=open(os.path.join(folder, "jemd.log"), "ab"))
+                 stdin=subprocess.DEVNULL, stderr=open(os.path.join(folder, "jemd.log"), "ab"),
+                 **how)
 
 
 def wait_for_spool(folder):
