@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import re
 import resource
 import signal
 import struct
@@ -53,6 +54,33 @@ def makes_a_folder_for_each_job_and_an_index(folder):
     check("analyse <b>" not in index, "HTML is escaped")
     check_equal(os.stat(place).st_mode & 0o7777, 0o700, "mode of the folder")
     check_equal(os.stat(os.path.join(place, "job.log")).st_mode & 0o7777, 0o600, "mode of a file")
+
+
+@case
+def a_burst_out_of_order_is_neither_missing_nor_doubled(folder):
+    """ActiveMQ changes the order within bursts, by up to 479 messages: job.log mends it, data/ need not."""
+    burst, per_batch, count = 480, 3, 2400
+    chance = random.Random(3)
+    order = list(range(count))
+    for begin in range(0, count, burst):
+        part = order[begin:begin + burst]
+        chance.shuffle(part)
+        order[begin:begin + burst] = part
+    check(order != sorted(order), "the order is another")
+    collector = Collector(folder).start()
+    feed = Feed(collector.url)
+    for seq in order:
+        feed.send_lines(seq, seq * per_batch, per_batch)
+    check_equal(set(feed.wait(60)), {"accepted"}, "outcomes")
+    collector.finish()
+    [log] = [s for s in streams(collector.out) if s["kind"] == "log"]
+    check_equal((log["missing"], log["duplicates"], log["records_missing"], log["records"]),
+                ([], 0, 0, count * per_batch), "missing, duplicates, records missing and there")
+    came = [record["seq"] for record in data(collector.out)]
+    check(came == [seq for seq in order for _ in range(per_batch)], "data/ is as it came")
+    with open(os.path.join(collector.out, "job.log"), encoding="utf-8") as text:
+        shown = [int(number) for number in re.findall(r"line (\d+)$", text.read(), re.M)]
+    check(shown == list(range(count * per_batch)), "job.log is in the order of time")
 
 
 def columns(seq, first, n):
