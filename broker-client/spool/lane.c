@@ -12,6 +12,7 @@
 enum {
 	TIDY_BYTES =
 		256 << 10, /* a segment that is needed no more goes at once when it is larger */
+	LATE_PIECES = 4,   /* as much is read at a start, however fast it was written */
 };
 
 static void piece_name(const struct lane *lane, const struct piece *piece,
@@ -317,7 +318,8 @@ void lane_each_late(struct lane *lane, enum jem_kind kind, jem_spool_late_fn fn,
 	for (size_t i = 0; i < lane->count; i++)
 		if (lane->pieces[i].written_us > last_us)
 			last_us = lane->pieces[i].written_us;
-	for (size_t i = 0; i < lane->count; i++)
+	for (size_t i = lane->count > LATE_PIECES ? lane->count - LATE_PIECES : 0; i < lane->count;
+	     i++)
 		if (lane->pieces[i].written_us + JEM_SPOOL_LATE_US >= last_us)
 			read_late(lane, &lane->pieces[i], last_us - JEM_SPOOL_LATE_US, kind, &body,
 				  fn, arg);

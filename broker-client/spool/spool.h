@@ -90,9 +90,10 @@ const struct jem_spool_last *jem_spool_previous(const struct jem_spool *spool);
  * What is acked of the human lane stays this long after it was written, for a daemon that comes after a kill: it
  * reads there which records its predecessor had finished last.
  */
-#define JEM_SPOOL_LATE_US 5000000u
+#define JEM_SPOOL_LATE_US 3000000u
 
-/* The batches of a kind of the last JEM_SPOOL_LATE_US before the last was written, acked or not. */
+/* The batches of a kind of the last JEM_SPOOL_LATE_US before the last was written, acked or not; of four segments
+ * at most, so that a start does not wait for them. */
 typedef void (*jem_spool_late_fn)(void *arg, const char *body, size_t len);
 void jem_spool_each_late(struct jem_spool *spool, enum jem_kind kind, jem_spool_late_fn fn,
 			 void *arg);
