@@ -183,7 +183,7 @@ static void suspend_oldest(struct jem_receiver *receiver)
 {
 	for (struct jem_recording *recording = receiver->oldest;
 	     recording && receiver->common.open > JEM_RECORDINGS_OPEN; recording = recording->newer)
-		if (!is_dirty(receiver, recording))
+		if (recording->folder >= 0 && !is_dirty(receiver, recording))
 			jem_recording_suspend(recording);
 }
 

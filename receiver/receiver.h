@@ -28,7 +28,8 @@
 
 enum {
 	JEM_RECORDINGS_OPEN = 32,
-	JEM_RECORDINGS_KEPT = 1024,
+	JEM_RECORDINGS_KEPT =
+		2560, /* a site of 2,000 jobs must not open and end one with each batch */
 	JEM_RECORDINGS_MAX = 100000,
 };
 
