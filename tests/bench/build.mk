@@ -87,3 +87,9 @@ BENCHES += %D%/sched_feed
 %C%_sched_feed_SOURCES = %D%/sched_feed.c
 %C%_sched_feed_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_sched_feed_LDADD = $(SCHED_SOURCE_LIBS) $(ZSTD_LIBS)
+# A fleet of daemons; tests/bench/fleet.py runs it with broker and receiver, tests/bench/bounds.py holds a daemon.
+EXTRA_PROGRAMS += %D%/fleet
+CLEANFILES += %D%/fleet
+%C%_fleet_SOURCES = %D%/fleet.c
+%C%_fleet_LDADD = libdaemon.a $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lm
+EXTRA_DIST += %D%/fleet.py %D%/bounds.py
