@@ -32,6 +32,8 @@ static void over(struct jem_session *session, const char *reason)
 	if (session->is_over)
 		return;
 	session->is_over = true;
+	if (session->login.why[0])
+		reason = session->login.why;
 	jem_client_session_over(session->client, session->reason[0] ? session->reason : reason);
 	jem_engine_close(&session->engine);
 }

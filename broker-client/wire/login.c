@@ -76,11 +76,20 @@ static bool begin(pn_transport_t *transport, struct jem_login *login)
 	return true;
 }
 
+/* Proton has left out of the offer what is not among our mechanisms. */
+static void tell_offer(struct jem_login *login, const char *offered)
+{
+	snprintf(login->why, sizeof(login->why), "the broker offers no login %s, only %s",
+		 login->user ? "with a password" : "without user and password", offered);
+}
+
 static bool process_mechanisms(pn_transport_t *transport, const char *offered)
 {
 	struct jem_login *login = pnx_sasl_get_context(transport);
 
 	login->mechanism = choose(login, offered);
+	if (!login->mechanism)
+		tell_offer(login, offered);
 	if (!login->mechanism || !begin(transport, login))
 		return false;
 	pnx_sasl_set_selected_mechanism(transport, login->mechanism);
@@ -95,6 +104,9 @@ static bool is_scram(const struct jem_login *login)
 
 static void refuse(pn_transport_t *transport, const char *why)
 {
+	struct jem_login *login = pnx_sasl_get_context(transport);
+
+	snprintf(login->why, sizeof(login->why), "%s", why);
 	pnx_sasl_error(transport, why, "amqp:unauthorized-access");
 	pnx_sasl_set_desired_state(transport, SASL_ERROR);
 }
@@ -125,7 +137,11 @@ static void process_outcome(pn_transport_t *transport, const pn_bytes_t *bytes)
 {
 	struct jem_login *login = pnx_sasl_get_context(transport);
 
-	if (!is_scram(login) || pn_sasl_outcome(pn_sasl(transport)) != PN_SASL_OK)
+	if (pn_sasl_outcome(pn_sasl(transport)) != PN_SASL_OK)
+		return;
+	if (!login->mechanism)
+		refuse(transport, "the broker calls the login a success before there was one");
+	if (!is_scram(login))
 		return;
 	if (!bytes || jem_scram_client_verify(&login->scram, bytes->start, bytes->size) < 0)
 		refuse(transport, "the broker does not know the password that it asks for");
