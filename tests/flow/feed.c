@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * feed URL: publishes messages from standard input, as they are, and tells what became of each.
+ * feed URL [CREDENTIALS]: publishes messages from standard input, as they are, and tells what became of each.
  *
  *	TOPIC LEN\n<LEN bytes>        on standard input, any number of times
  *	NUMBER accepted\n             on standard output; rejected; released (it is sent again then)
@@ -183,8 +183,9 @@ int main(int argc, char **argv)
 	};
 	struct jem_err err;
 
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
+	options.access.credentials = argv[2];
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&state.loop);
 	if (jem_client_create(&options, &state.client, &err) < 0) {

@@ -64,11 +64,11 @@ def topic(kind="log", job="job"):
 class Feed:
     """Sends bodies to a broker; `outcomes` has what became of each, by number."""
 
-    def __init__(self, url):
+    def __init__(self, url, *credentials):
         self.outcomes = {}
         self.released = 0
         self.count = 0
-        self.child = spawn([program("tests/flow/feed"), url], stdin=subprocess.PIPE,
+        self.child = spawn([program("tests/flow/feed"), url, *credentials], stdin=subprocess.PIPE,
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
