@@ -3,13 +3,15 @@
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from concurrent import futures
 
-from jemtest import Failed, check, skip, spawn, wait_until
+from jemtest import Failed, check, check_equal, skip, spawn, wait_until
 
 QUEUE = "jem.archive"
 USER = "jem"
@@ -57,15 +59,20 @@ def definitions(expires_ms):
 
 
 class RabbitMQ:
-    """Started by start(), whose state lives on in its folder through kill() and start() again."""
+    """Started by start(), whose state lives on in its folder through kill() and start() again.
 
-    def __init__(self, folder, expires_ms=60000, name="jem", **more):
+    One `beside` another joins its cluster at its first start."""
+
+    def __init__(self, folder, expires_ms=60000, name="jem", beside=None, **more):
         found = sorted(glob.glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin"))
         if not found:
             skip("no RabbitMQ here (Debian package rabbitmq-server)")
         self.sbin = found[-1]
         self.home = os.path.join(folder, name)
-        self.port, dist, self.epmd_port = _free_ports(3)
+        self.port, dist, own_port = _free_ports(3)
+        self.epmd_port = beside.epmd_port if beside else own_port
+        self.has_epmd = beside is None
+        self.node = f"{name}@localhost"
         self.beam = self.epmd = None
         for part in ("log", "mnesia", "gen"):
             os.makedirs(os.path.join(self.home, part), mode=0o700)
@@ -79,11 +86,14 @@ class RabbitMQ:
         self._write("rabbitmq.conf", "\n".join([
             f"listeners.tcp.1 = 127.0.0.1:{self.port}", f"load_definitions = {self.home}/defs.json",
             "loopback_users = none", "disk_free_limit.absolute = 50MB",
-            "log.file.level = warning"]) + "\n")
+            "log.file.level = warning", *([
+                "cluster_formation.peer_discovery_backend = classic_config",
+                f"cluster_formation.classic_config.nodes.1 = {beside.node}"] if beside else [])
+        ]) + "\n")
         self._write("advanced.config", "[].\n")
         self.environment = {
             **os.environ, "HOME": self.home, "LANG": "C.UTF-8",
-            "RABBITMQ_NODENAME": f"{name}@localhost",
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_MNESIA_BASE": f"{self.home}/mnesia", "RABBITMQ_LOG_BASE": f"{self.home}/log",
             "RABBITMQ_PID_FILE": f"{self.home}/rabbit.pid",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.home}/enabled_plugins",
@@ -110,7 +120,7 @@ class RabbitMQ:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
 
     def start(self):
-        if self.epmd is None:
+        if self.has_epmd and self.epmd is None:
             self.epmd = spawn([shutil.which("epmd"), "-address", "127.0.0.1", "-port",
                                str(self.epmd_port)], env=self.environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -168,3 +178,54 @@ class RabbitMQ:
 
     def __exit__(self, kind, value, trace):
         self.stop()
+
+
+class Cluster:
+    """Three of them on one epmd, whose durable queue is a quorum queue with a copy on each."""
+
+    def __init__(self, folder):
+        empty = {"queues": [], "bindings": []}
+        first = RabbitMQ(folder, name="jem0", **empty)
+        self.nodes = [first, *(RabbitMQ(folder, name=f"jem{i}", beside=first, **empty)
+                               for i in (1, 2))]
+        self.credentials = first.credentials
+
+    def __enter__(self):
+        try:
+            self.nodes[0].start()
+            with futures.ThreadPoolExecutor() as pool:
+                list(pool.map(RabbitMQ.start, self.nodes[1:]))
+            self._declare()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _declare(self):
+        """Once all are there: a quorum queue gets a copy on each node that there is."""
+        whole = definitions(60000)
+        queues = [{**whole["queues"][0], "arguments": {"x-queue-type": "quorum"}}]
+        path = os.path.join(self.nodes[0].home, "queue.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"queues": queues, "bindings": whole["bindings"]}, file)
+        said = self.nodes[0].control("import_definitions", path)
+        check("Error" not in said, f"import_definitions: {said}")
+        [(leader, members)] = self.members()
+        check_equal(len(members), 3, f"copies of the queue, led by {leader}")
+
+    def members(self):
+        """(leader, members) of each queue, told by a node that runs."""
+        node = next(node for node in self.nodes if node.beam is not None)
+        text = node.control("list_queues", "-q", "--no-table-headers", "leader", "members")
+        return [(line.split("\t")[0], re.findall(r"[^\[\], ]+", line.split("\t")[1]))
+                for line in text.splitlines() if "\t" in line]
+
+    def leader_first(self):
+        """The nodes, that which leads the queue before the others."""
+        [(leader, _)] = self.members()
+        return sorted(self.nodes, key=lambda node: node.node != leader)
+
+    def __exit__(self, kind, value, trace):
+        for node in reversed(self.nodes):
+            node.kill()
+        self.nodes[0].stop()

@@ -62,7 +62,7 @@ def a_killed_broker_loses_nothing(folder):
         writer = Writer(folder, 1000)
         sleeper = spawn(["sleep", "300"])
         daemon = start_daemon(folder, writer, sleeper.pid, broker.url, "--credentials",
-                              broker.credentials)
+                              broker.credentials, "--set", "run.drain=60")
         wait_for_spool(folder)
         writer.start()
         wait_until(lambda: broker.queues()[QUEUE] > 10, 60, "batches")
@@ -123,6 +123,27 @@ def refusals_are_one_clear_line(folder):
                    broker.credentials, os.path.join(folder, "s"))
         check_equal(sent.returncode, 69, "exit status of send")
         check_in("unauthorized-access", said(sent), "the broker's reason")
+
+
+@case
+def a_confined_user_publishes_its_own_and_hears_nothing(folder):
+    """The broker's rights: topics of one user of the site may be written, none may be heard."""
+    with RabbitMQ(folder) as broker:
+        url = broker.url.replace("jem@", "job42@")
+        login = ["--broker", url, "--credentials", broker.credentials]
+        done = jem("run", *login, "--set", "identity.site=local", "--set", "identity.user=nobody",
+                   "--set", "run.drain=30", "--", "true", cwd=folder)
+        check_equal(done.returncode, 0, "exit status")
+        check("wait on disk" not in said(done), f"its own is taken: {said(done)}")
+        check(broker.queues()[QUEUE] > 0, "it is there")
+        log = os.path.join(folder, "receive.log")
+        receiver = spawn([program("jem-tool"), "receive", *login, "--out", f"{folder}/out"],
+                         stdin=subprocess.DEVNULL, stderr=open(log, "ab"))
+        wait_until(lambda: "unauthorized-access" in open(log, encoding="utf-8").read(), 30,
+                   "the broker's reason")
+        end(receiver, signal.SIGTERM)
+        with open(log, encoding="utf-8") as text:
+            check("receiving from" not in text.read(), "it does not claim to receive")
 
 
 main()
