@@ -181,7 +181,7 @@ def every_kind_is_heard_through_rabbitmq(folder):
     need(PYTHON), need(NODE)
     with RabbitMQ(folder) as broker:
         login = ["--credentials", broker.credentials]
-        hear_every_kind(folder, broker.url, "/topic/jem.#", login, 
+        hear_every_kind(folder, broker.url, "/topic/jem.#", login,
                         Feed(broker.url, broker.credentials).send)
 
 
