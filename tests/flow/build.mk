@@ -23,18 +23,12 @@ dist_check_SCRIPTS += $(config_tests)
 check_PROGRAMS += %D%/wire_client
 %C%_wire_client_SOURCES = %D%/wire_client.c
 %C%_wire_client_LDADD = $(BROKER_CLIENT_LIBS)
-broker_tests = %D%/test_broker.py %D%/test_delivery_doc.py %D%/test_kills.py %D%/test_rabbitmq.py %D%/test_spool.py %D%/test_tls.py \
-	%D%/test_wire_client.py
-EXTRA_DIST += %D%/authority.py %D%/rabbitmq.py %D%/spooling.py
-LONG_TESTS += %D%/test_kills.py %D%/test_spool.py
-broker_tests = %D%/test_broker.py %D%/test_delivery_doc.py %D%/test_downgrade.py %D%/test_rabbitmq.py %D%/test_spool.py %D%/test_tls.py \
-broker_tests = %D%/test_broker.py %D%/test_delivery_doc.py %D%/test_downgrade.py \
-broker_tests = %D%/test_broker.py %D%/test_delivery_doc.py %D%/test_downgrade.py %D%/test_example_broker.py \
 broker_tests = %D%/test_broker.py %D%/test_cluster.py %D%/test_delivery_doc.py %D%/test_downgrade.py %D%/test_example_broker.py \
 	%D%/test_foreign_clients.py %D%/test_rabbitmq.py %D%/test_spool.py %D%/test_tls.py \
 	%D%/test_wire_client.py
 EXTRA_DIST += %D%/authority.py %D%/fake_broker.py %D%/rabbitmq.py %D%/spooling.py
-LONG_TESTS += %D%/test_spool.py
+LONG_TESTS += %D%/test_kills.py %D%/test_spool.py
+dist_check_SCRIPTS += %D%/test_kills.py
 FLOW_TESTS += $(broker_tests)
 dist_check_SCRIPTS += $(broker_tests)
 
