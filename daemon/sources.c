@@ -11,6 +11,7 @@
 #include "daemon/sources/metrics/metrics_source.h"
 #include "daemon/sources/metrics/proc_read.h"
 #include "daemon/sources/sched/sched_source.h"
+#include "daemon/sources/script/script_source.h"
 #include "daemon/sources/self.h"
 #include "daemon/sources/wall_clock.h"
 
@@ -27,8 +28,9 @@ struct jem_sources {
 	struct jem_prmon_files *prmon; /* NULL too where none is asked for */
 	struct jem_metrics_source *metrics;
 	struct jem_log_source *logs;
-	struct jem_calls_source *calls; /* NULL too where none is asked for */
-	struct jem_sched_source *sched; /* the same */
+	struct jem_calls_source *calls;    /* NULL too where none is asked for */
+	struct jem_sched_source *sched;    /* the same */
+	struct jem_script_source *scripts; /* the same */
 	struct jem_credential_source *credentials;
 	struct jem_self_source *self;
 	struct jem_wall_clock_source *wall_clock;
@@ -154,6 +156,22 @@ static int open_sched(struct jem_sources *sources)
 	return jem_sched_source_create(&options, &sources->sched);
 }
 
+static int open_scripts(struct jem_sources *sources)
+{
+	const struct jem_sources_options *given = &sources->options;
+	const struct jem_script_options options = {
+		.loop = given->loop,
+		.batcher = given->batcher,
+		.config = given->config,
+		.address = given->is_launched ? getenv("JEM_SCRIPTS_SOCKET") : NULL,
+		.pid = given->pid,
+	};
+
+	if (sources->prmon || !given->pid || !jem_script_source_is_wanted(given->config))
+		return 0;
+	return jem_script_source_create(&options, &sources->scripts);
+}
+
 static int open_credentials(struct jem_sources *sources)
 {
 	const struct jem_sources_options *given = &sources->options;
@@ -193,6 +211,7 @@ int jem_sources_create(const struct jem_sources_options *options, struct jem_sou
 	check_created("logs", open_logs(sources));
 	check_created("tracing of calls", open_calls(sources));
 	check_created("scheduling", open_sched(sources));
+	check_created("following of scripts", open_scripts(sources));
 	check_created("watch on credentials", open_credentials(sources));
 	check_created("self-metrics", jem_self_source_create(options->loop, options->batcher,
 							     options->outlets, &sources->self));
@@ -304,6 +323,8 @@ void jem_sources_settle(struct jem_sources *sources, uint64_t deadline_ns,
 	sources->settle_ns = deadline_ns;
 	sources->on_settled = on_settled;
 	sources->settled_arg = arg;
+	if (sources->scripts)
+		jem_script_source_settle(sources->scripts);
 	if (sources->sched)
 		jem_sched_source_settle(sources->sched, deadline_ns, on_sched_settled, sources);
 	else
@@ -326,6 +347,8 @@ void jem_sources_stop(struct jem_sources *sources)
 		jem_calls_source_stop(sources->calls);
 	if (sources->sched)
 		jem_sched_source_stop(sources->sched);
+	if (sources->scripts)
+		jem_script_source_stop(sources->scripts);
 	jem_credential_source_destroy(sources->credentials);
 	sources->credentials = NULL;
 	if (sources->self)
@@ -339,6 +362,7 @@ void jem_sources_destroy(struct jem_sources *sources)
 	jem_wall_clock_source_destroy(sources->wall_clock);
 	jem_self_source_destroy(sources->self);
 	jem_credential_source_destroy(sources->credentials);
+	jem_script_source_destroy(sources->scripts);
 	jem_sched_source_destroy(sources->sched);
 	jem_calls_source_destroy(sources->calls);
 	jem_log_source_destroy(sources->logs);

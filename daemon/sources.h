@@ -2,7 +2,7 @@
 /*
  * sources: all that watches the job and its node, started and ended together.
  *
- * Flow:      metrics, logs, calls, scheduling, environment, credentials, our own cost -> records -> batcher
+ * Flow:      metrics, logs, calls, scheduling, scripts, environment, credentials, our own cost -> records -> batcher
  * Thread:    loop thread
  * Ownership: owns every source; what the options name is borrowed and outlives it
  *

@@ -9,6 +9,11 @@
 #include <string.h>
 #include <time.h>
 
+/* Script records further in than this stand no further in. */
+enum {
+	NESTING_MAX = 16
+};
+
 /* One record on its way to a line. */
 struct writer {
 	struct jem_text_style *style; /* borrowed */
@@ -324,21 +329,56 @@ static void put_metric(const struct writer *w)
 	put_others(w, w->record, told);
 }
 
+/* Two columns for each function around it. */
+static void put_nesting(const struct writer *w, uint32_t depth)
+{
+	uint64_t n = 0;
+
+	if (depth && jem_json_get_u64(w->doc, depth, &n) == 0 && n > NESTING_MAX)
+		n = NESTING_MAX;
+	for (uint64_t i = 0; i < n; i++)
+		jem_buf_add_str(w->buf, "  ");
+}
+
 static void put_script(const struct writer *w)
 {
-	static const char *const told[] = { ALWAYS, "lang", "event", "file", "line", "text", NULL };
-	uint32_t file = member(w, "file");
+	static const char *const told[] = { ALWAYS,     "lang",      "event",       "file",
+					    "line",     "text",      "expanded",    "depth",
+					    "function", "traceback", "duration_ns", "status",
+					    NULL };
+	uint32_t event = member(w, "event");
+	uint32_t status = member(w, "status");
+	uint32_t duration = member(w, "duration_ns");
+	bool is_bad = event && jem_json_equals(w->doc, event, "exception");
+	uint64_t ns;
+	uint64_t code;
 
+	if (status && jem_json_get_u64(w->doc, status, &code) == 0 && code)
+		is_bad = true;
 	put_member(w, "lang");
 	jem_buf_add_char(w->buf, ' ');
-	if (file)
-		put_file(w, file);
+	put_nesting(w, member(w, "depth"));
+	if (member(w, "file"))
+		put_file(w, member(w, "file"));
 	jem_buf_add_char(w->buf, ':');
 	put_member(w, "line");
 	jem_buf_add_char(w->buf, ' ');
+	color(w, is_bad ? "31" : "0");
 	put_member(w, "event");
+	if (member(w, "function")) {
+		jem_buf_add_char(w->buf, ' ');
+		put_member(w, "function");
+	}
 	jem_buf_add_str(w->buf, ": ");
-	put_member(w, "text");
+	if (!put_member(w, "expanded"))
+		put_member(w, "text");
+	color(w, "0");
+	if (status) {
+		jem_buf_add_str(w->buf, " = ");
+		put_member(w, "status");
+	}
+	if (duration && jem_json_get_u64(w->doc, duration, &ns) == 0)
+		jem_buf_printf(w->buf, " (%.6f s)", (double)ns * 1e-9);
 	put_others(w, w->record, told);
 }
 

@@ -12,6 +12,7 @@ dist_schemas_DATA = \
 	%D%/log.schema.json \
 	%D%/profile.schema.json \
 	%D%/sched.schema.json \
+	%D%/script.schema.json \
 	%D%/status.schema.json \
 	%D%/streams.schema.json
 nodist_schemas_DATA = %D%/metric.schema.json

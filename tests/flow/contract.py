@@ -24,7 +24,7 @@ import jsonschema
 from jemtest import BUILD, TOP, Failed, program, spawn, wait_until
 
 SCHEMAS = os.path.join(TOP, "schemas")
-KINDS = ("alert", "log", "metric", "profile", "status")
+KINDS = ("alert", "log", "metric", "profile", "script", "status")
 COLUMN_KINDS = ("call", "sched")
 RECORDS_CHECKED = 2000  # of a batch; validation costs 0.2 ms a record
 

@@ -3,7 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/local_socket.h"
-#include "daemon/sources/metrics/proc_read.h"
+#include "daemon/sources/metrics/job_peer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 
 enum {
-	PARENTS_MAX = 64,
 	ACCEPTS_PER_PASS = 32
 };
 
@@ -65,27 +64,6 @@ static void drop_peer(struct peer *peer)
 	uv_close((uv_handle_t *)&peer->poll, on_peer_closed);
 }
 
-static bool belongs_to_job(pid_t pid, pid_t job)
-{
-	for (int i = 0; i < PARENTS_MAX && pid > 1 && job > 0; i++) {
-		struct jem_proc_stat stat;
-
-		if (pid == job)
-			return true;
-		if (jem_proc_read_stat("", pid, &stat) < 0)
-			return false;
-		pid = stat.ppid;
-	}
-	return false;
-}
-
-static bool is_allowed(const struct jem_listener *listener, pid_t pid, uid_t uid)
-{
-	if (uid == geteuid() || uid == 0)
-		return true;
-	return geteuid() == 0 && belongs_to_job(pid, listener->job);
-}
-
 static void on_peer_readable(uv_poll_t *poll, int status, int events)
 {
 	struct peer *peer = poll->data;
@@ -114,7 +92,7 @@ static void add_peer(struct jem_listener *listener, int fd)
 		close(fd);
 		return;
 	}
-	if (!is_allowed(listener, peer->pid, uid)) {
+	if (!jem_job_peer_is_allowed(peer->pid, uid, listener->job)) {
 		listener->events.on_refused(listener->events.arg, peer->pid,
 					    "it belongs to another user");
 		free(peer);

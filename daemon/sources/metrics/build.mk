@@ -20,6 +20,7 @@ libmetrics_a_SOURCES = \
 	%D%/process.c %D%/process.h \
 	%D%/procset.c %D%/procset.h \
 	%D%/procset_search.c \
+	%D%/job_peer.c %D%/job_peer.h \
 	%D%/maps.c %D%/maps.h \
 	%D%/proc_events.c %D%/proc_events.h \
 	%D%/pss.c %D%/pss.h \
