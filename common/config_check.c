@@ -259,16 +259,6 @@ static void check_contradictions(struct checker *checker)
 			    " names a queue of no broker; set broker.url");
 }
 
-/* Capabilities that this version does not have: asked for, so answered. */
-static void check_absent(struct checker *checker)
-{
-	const struct jem_config *config = checker->config;
-
-	if (jem_config_bool(config, JEM_OPTION_scripts_enabled))
-		tell_option(checker, JEM_OPTION_scripts_enabled,
-			    ": this version does not follow scripts; take it out");
-}
-
 int jem_config_check(const struct jem_config *config, jem_fault_fn on_fault, void *arg)
 {
 	struct checker checker = { .config = config, .on_fault = on_fault, .arg = arg };
@@ -277,6 +267,5 @@ int jem_config_check(const struct jem_config *config, jem_fault_fn on_fault, voi
 	check_doubles(&checker);
 	check_rules(&checker);
 	check_contradictions(&checker);
-	check_absent(&checker);
 	return checker.faults;
 }

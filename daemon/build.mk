@@ -30,7 +30,5 @@ include daemon/sources/sched/build.mk
 include daemon/sources/script/build.mk
 
 bin_PROGRAMS += jemd
-jemd_LDADD = libschedsource.a libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a libsched.a $(TRACEEVENT_LIBS) $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lpthread -lm
 jemd_SOURCES = %D%/calls_check.c %D%/calls_check.h %D%/child.c %D%/child.h %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
-jemd_SOURCES = %D%/calls_check.c %D%/calls_check.h %D%/flags.c %D%/flags.h %D%/main.c %D%/sources.c %D%/sources.h %D%/worker.c %D%/worker.h
 jemd_LDADD = libscripts.a libschedsource.a libcalls.a liblogs.a libmetrics.a libdaemon.a libsymbols.a libsched.a $(TRACEEVENT_LIBS) $(BROKER_CLIENT_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) -lpthread -lm

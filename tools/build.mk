@@ -7,6 +7,8 @@ jem_SOURCES = \
 	%D%/jem.c \
 	%D%/run/core_flag.c %D%/run/core_flag.h \
 	%D%/run/calls.c %D%/run/calls.h \
+	%D%/run/job_socket.c %D%/run/job_socket.h \
+	%D%/run/scripts.c %D%/run/scripts.h \
 	%D%/run/ending.c \
 	%D%/run/fd.c %D%/run/fd.h \
 	%D%/run/folder.c %D%/run/folder.h \

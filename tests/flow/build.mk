@@ -59,6 +59,12 @@ contract_tests = %D%/test_contract.py %D%/test_records_doc.py %D%/test_secrets.p
 FLOW_TESTS += $(contract_tests)
 dist_check_SCRIPTS += $(contract_tests)
 
+# scripts
+scripts_tests = %D%/test_scripts.py
+FLOW_TESTS += $(scripts_tests)
+dist_check_SCRIPTS += $(scripts_tests)
+EXTRA_DIST += $(srcdir)/%D%/bash/*.bash
+
 # logs
 log_tests = %D%/test_logs.py
 FLOW_TESTS += $(log_tests)

@@ -192,18 +192,6 @@ def prmon_files_agree_with_the_samples(folder):
 
 
 @case
-def what_this_version_cannot_do_is_said_and_the_job_runs(folder):
-    report, done = run_job(folder, "exit 4", "--calls", "main*", "--scripts")
-    check_equal(done.returncode, 4)
-    told = [r["text"] for r in records(report, "status") if r["state"] == "degraded"]
-    check(any("scripts.enabled: " in text for text in told), f"scripts are not told of: {told}")
-    check_in(b"scripts.enabled: ", done.stderr, "standard error")
-    strict = jem("run", "--strict", "--scripts", "--", "touch", os.path.join(folder, "ran"))
-    check_equal(strict.returncode, 125, "exit status with --strict")
-    check(not os.path.exists(os.path.join(folder, "ran")), "the job ran in spite of --strict")
-
-
-@case
 def a_killed_launcher_leaves_a_whole_report(folder):
     report = os.path.join(folder, "report")
     child = spawn([program("jem"), "run", "--quiet", "--out", report, "--", "bash", "-c",

@@ -164,6 +164,10 @@ UNIT_TESTS += %D%/test_calls_pairing %D%/test_calls_profile %D%/test_calls_sourc
 	%D%/fake_job.h $(IMAGE_MAKER)
 %C%_test_calls_source_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 %C%_test_calls_source_LDADD = libcheck.a $(CALLS_LIBS)
+UNIT_TESTS += %D%/test_scripts
+%C%_test_scripts_SOURCES = %D%/test_scripts.c %D%/bench.c %D%/bench.h
+%C%_test_scripts_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+%C%_test_scripts_LDADD = libcheck.a $(SCRIPTS_LIBS)
 UNIT_TESTS += %D%/test_calls_plain
 %C%_test_calls_plain_SOURCES = %D%/test_calls_plain.c %D%/fake_job.c %D%/fake_job.h $(IMAGE_MAKER)
 %C%_test_calls_plain_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)

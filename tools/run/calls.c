@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/find.h"
+#include "tools/run/job_socket.h"
 
 #include <ctype.h>
 #include <elf.h>
@@ -10,9 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/xattr.h>
 
 enum {
@@ -183,31 +182,6 @@ static enum jem_dead_end look(struct jem_run_calls *calls, const char *program)
 	return JEM_DEAD_END_COUNT;
 }
 
-/* --- the socket ------------------------------------------------------------------------------- */
-
-/*
- * In the report folder, where only its owner comes. Where there is none, or its path is longer than
- * unix(7) takes, an abstract name that nobody can guess.
- */
-static void choose_socket(struct jem_run_calls *calls, const struct jem_run_folder *folder)
-{
-	uint64_t secret[2];
-
-	if (folder->fd >= 0) {
-		int n = snprintf(calls->socket, sizeof(calls->socket), "%s/calls.sock",
-				 folder->path);
-
-		if (n > 0 && n < (int)sizeof(((struct sockaddr_un *)NULL)->sun_path))
-			return;
-	}
-	calls->socket[0] = '\0';
-	if (getrandom(secret, sizeof(secret), GRND_NONBLOCK) == sizeof(secret))
-		snprintf(calls->socket, sizeof(calls->socket),
-			 "@jem-calls-%016" PRIx64 "%016" PRIx64, secret[0], secret[1]);
-	else
-		calls->why = JEM_DEAD_END_NO_SOCKET;
-}
-
 void jem_run_calls_prepare(struct jem_run_calls *calls, const struct jem_config *config,
 			   const struct jem_run_folder *folder, const char *program)
 {
@@ -216,7 +190,8 @@ void jem_run_calls_prepare(struct jem_run_calls *calls, const struct jem_config 
 			   !jem_config_bool(config, JEM_OPTION_calls_off);
 	if (!calls->is_wanted)
 		return;
-	choose_socket(calls, folder);
+	if (jem_run_job_socket(folder, "calls", calls->socket) < 0)
+		calls->why = JEM_DEAD_END_NO_SOCKET;
 	if (jem_find_library("libjemtrace.so", calls->library) < 0)
 		calls->why = JEM_DEAD_END_NO_LIBRARY;
 	else if (strpbrk(calls->library, ": \t\n"))

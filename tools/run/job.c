@@ -19,6 +19,7 @@ int jem_run_job_become(const struct jem_run_job_plan *plan)
 	else
 		unsetenv("JEM_FOLDER");
 	jem_run_calls_give(plan->calls);
+	jem_run_scripts_give(plan->scripts);
 	jem_inherited_give(plan->inherited);
 	execvp(plan->command[0], plan->command);
 	return errno;

@@ -9,6 +9,7 @@
 #define JEM_TOOLS_RUN_JOB_H
 
 #include "tools/run/calls.h"
+#include "tools/run/scripts.h"
 #include "tools/run/signals.h"
 
 #include <stdint.h>
@@ -17,10 +18,11 @@
 struct jem_run_job_plan {
 	char *const *command; /* all borrowed */
 	const struct jem_inherited *inherited;
-	const char *name;                  /* JEM_JOB */
-	const char *folder;                /* JEM_FOLDER, or NULL */
-	const struct jem_run_calls *calls; /* or NULL */
-	int streams[2];                    /* put in place of descriptors 1 and 2; -1: leave */
+	const char *name;                      /* JEM_JOB */
+	const char *folder;                    /* JEM_FOLDER, or NULL */
+	const struct jem_run_calls *calls;     /* or NULL */
+	const struct jem_run_scripts *scripts; /* the same */
+	int streams[2];                        /* put in place of descriptors 1 and 2; -1: leave */
 };
 
 struct jem_run_job {

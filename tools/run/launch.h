@@ -21,6 +21,7 @@
 #include "tools/run/monitors.h"
 #include "tools/run/options.h"
 #include "tools/run/reaper.h"
+#include "tools/run/scripts.h"
 #include "tools/run/sentinel.h"
 #include "tools/run/signals.h"
 #include "tools/run/tee.h"
@@ -41,6 +42,7 @@ struct jem_launch {
 	struct jem_inherited inherited;
 	struct jem_run_folder folder;
 	struct jem_run_calls calls;
+	struct jem_run_scripts scripts;
 	struct jem_run_job job;
 	struct jem_sentinel sentinel;
 	struct jem_tee tee;

@@ -23,9 +23,10 @@ enum {
 /* One monitor to be: its program, words and the descriptors it inherits. */
 struct spawn {
 	char path[PATH_MAX];
-	const char *folder;       /* JEM_FOLDER, or NULL */
-	const char *calls_socket; /* JEM_CALLS_SOCKET, or NULL */
-	char **words;             /* owned array */
+	const char *folder;         /* JEM_FOLDER, or NULL */
+	const char *calls_socket;   /* JEM_CALLS_SOCKET, or NULL */
+	const char *scripts_socket; /* JEM_SCRIPTS_SOCKET, or NULL */
+	char **words;               /* owned array */
 	int word_count;
 	int peer; /* the monitor's end of its link; -1: do not start it */
 	int passed[PASSED_MAX];
@@ -98,6 +99,8 @@ static int prepare_daemon(struct spawn *spawn, struct jem_run_link *link,
 		return rc;
 	if (plan->calls->is_wanted && *plan->calls->socket)
 		spawn->calls_socket = plan->calls->socket;
+	if (plan->scripts->is_wanted && *plan->scripts->socket)
+		spawn->scripts_socket = plan->scripts->socket;
 	snprintf(spawn->detail_words[0], sizeof(spawn->detail_words[0]), "--pid=%d",
 		 (int)plan->job);
 	add_word(spawn, spawn->path);
@@ -140,6 +143,14 @@ static int prepare_collector(struct spawn *spawn, struct jem_run_link *link,
 	return 0;
 }
 
+static void give_socket(const char *name, const char *socket)
+{
+	if (socket)
+		setenv(name, socket, 1);
+	else
+		unsetenv(name);
+}
+
 /* A lesser process than the job: last at the core, first to go when memory is short. */
 static void step_back(const struct spawn *spawn)
 {
@@ -161,10 +172,8 @@ static void step_back(const struct spawn *spawn)
 		setenv("JEM_FOLDER", spawn->folder, 1);
 	else
 		unsetenv("JEM_FOLDER");
-	if (spawn->calls_socket)
-		setenv("JEM_CALLS_SOCKET", spawn->calls_socket, 1);
-	else
-		unsetenv("JEM_CALLS_SOCKET");
+	give_socket("JEM_CALLS_SOCKET", spawn->calls_socket);
+	give_socket("JEM_SCRIPTS_SOCKET", spawn->scripts_socket);
 	/* What is preloaded for the job's sake has no business in the monitor. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_AUDIT");

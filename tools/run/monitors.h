@@ -14,6 +14,7 @@
 #include "tools/run/folder.h"
 #include "tools/run/link.h"
 #include "tools/run/options.h"
+#include "tools/run/scripts.h"
 #include "tools/run/voice.h"
 
 struct jem_monitors {
@@ -25,6 +26,7 @@ struct jem_monitors_plan {
 	const struct jem_run_options *options; /* all borrowed */
 	const struct jem_run_folder *folder;
 	const struct jem_run_calls *calls;
+	const struct jem_run_scripts *scripts;
 	const char *copies[2]; /* files with copies of the job's streams (--tee); NULL: none */
 	pid_t job;
 };

@@ -47,6 +47,15 @@ static void prepare_calls(struct jem_launch *launch)
 				jem_dead_ends[calls->why].text, jem_dead_ends[calls->why].remedy);
 }
 
+static void prepare_scripts(struct jem_launch *launch)
+{
+	struct jem_run_scripts *scripts = &launch->scripts;
+
+	jem_run_scripts_prepare(scripts, launch->options.config, &launch->folder);
+	if (scripts->why)
+		jem_voice_fault(&launch->voice, "scripts are not followed: %s", scripts->why);
+}
+
 /* What the job has open must not stay open with us: its readers wait for the end of the stream. */
 static void let_go(struct jem_launch *launch)
 {
@@ -83,6 +92,7 @@ static int fork_job(struct jem_launch *launch)
 		.name = launch->options.id.name,
 		.folder = launch->folder.fd >= 0 ? launch->folder.path : NULL,
 		.calls = &launch->calls,
+		.scripts = &launch->scripts,
 		.streams = { launch->tee.given[0], launch->tee.given[1] },
 	};
 	int rc;
@@ -102,6 +112,7 @@ static int fork_job(struct jem_launch *launch)
 		return JEM_EXIT_NOT_RUN;
 	plan.folder = NULL;
 	plan.calls = NULL;
+	plan.scripts = NULL;
 	rc = jem_run_job_become(&plan);
 	jem_voice_fail("cannot run %s: %s", plan.command[0], strerror(rc));
 	return rc == ENOENT ? JEM_EXIT_NOT_FOUND : JEM_EXIT_NOT_RUNNABLE;
@@ -113,6 +124,7 @@ static void start_monitors(struct jem_launch *launch)
 		.options = &launch->options,
 		.folder = &launch->folder,
 		.calls = &launch->calls,
+		.scripts = &launch->scripts,
 		.copies = { jem_tee_copy(&launch->tee, 0), jem_tee_copy(&launch->tee, 1) },
 		.job = launch->job.pid,
 	};
@@ -133,6 +145,7 @@ static int launch_job(struct jem_launch *launch)
 	make_folder(launch);
 	prepare_tee(launch);
 	prepare_calls(launch);
+	prepare_scripts(launch);
 	if (launch->options.is_strict && launch->voice.fault_count) {
 		jem_voice_fail("--strict: the job is not started");
 		return JEM_EXIT_NOT_RUN;

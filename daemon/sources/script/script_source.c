@@ -96,21 +96,11 @@ static void forget(struct jem_script_source *source, unsigned at)
 	source->running[at] = source->running[--source->running_count];
 }
 
-static void end_running(struct jem_script_source *source, uint64_t pid)
-{
-	for (unsigned i = 0; i < source->running_count; i++)
-		if (source->running[i].pid == pid) {
-			forget(source, i);
-			return;
-		}
-}
-
 static void begin_running(struct jem_script_source *source, const struct jem_script_line *line,
 			  const char *text, size_t len)
 {
 	struct running *running;
 
-	end_running(source, line->pid);
 	if (source->running_count == RUNNING_MAX)
 		return;
 	running = &source->running[source->running_count];
@@ -120,6 +110,15 @@ static void begin_running(struct jem_script_source *source, const struct jem_scr
 		return;
 	memcpy(running->text, text, len);
 	source->running_count++;
+}
+
+static void forget_running(struct jem_script_source *source, uint64_t pid)
+{
+	for (unsigned i = 0; i < source->running_count; i++)
+		if (source->running[i].pid == pid) {
+			forget(source, i);
+			return;
+		}
 }
 
 static void record(struct jem_script_source *source, const struct jem_script_line *line)
@@ -132,23 +131,53 @@ static void record(struct jem_script_source *source, const struct jem_script_lin
 			line->event == JEM_SCRIPT_EXCEPTION ? JEM_URGENT : JEM_IN_TIME);
 }
 
+static void tell_one(struct jem_script_source *source, struct running *running)
+{
+	struct jem_script_line line;
+	struct jem_err err;
+
+	if (running->is_told)
+		return;
+	running->is_told = true;
+	if (jem_json_read(&source->doc, running->text, running->len, &err) == 0 &&
+	    jem_script_line_read(&source->doc, &line) == 0)
+		record(source, &line);
+}
+
+/*
+ * Something else comes from a process: what it ran has ended. If that is not what the line tells (`began_ns`: when what it
+ * tells began), another program runs there now, and nobody will tell how it ended.
+ */
+static void end_running(struct jem_script_source *source, uint64_t pid, uint64_t began_ns)
+{
+	for (unsigned i = 0; i < source->running_count; i++)
+		if (source->running[i].pid == pid) {
+			if (source->running[i].t != began_ns)
+				tell_one(source, &source->running[i]);
+			forget(source, i);
+			return;
+		}
+}
+
 static void tell_running(struct jem_script_source *source, uint64_t before_ns)
 {
 	for (unsigned i = 0; i < source->running_count; i++) {
-		struct running *running = &source->running[i];
-		struct jem_script_line line;
-		struct jem_err err;
-
-		if (running->is_told || running->t > before_ns)
-			continue;
-		running->is_told = true;
-		if (jem_json_read(&source->doc, running->text, running->len, &err) == 0 &&
-		    jem_script_line_read(&source->doc, &line) == 0)
-			record(source, &line);
+		if (source->running[i].t <= before_ns)
+			tell_one(source, &source->running[i]);
 	}
 }
 
 /* --- what comes ------------------------------------------------------------------------------- */
+
+/* Before a line is used: the document is read anew where another one was told of meanwhile. */
+static void end_others(struct jem_script_source *source, const struct jem_script_line *line,
+		       const char *text, size_t len)
+{
+	struct jem_err err;
+
+	end_running(source, line->pid, line->t - line->duration_ns);
+	(void)jem_json_read(&source->doc, text, len, &err);
+}
 
 static void take_line(struct jem_script_source *source, const char *text, size_t len)
 {
@@ -178,12 +207,16 @@ static void take_line(struct jem_script_source *source, const char *text, size_t
 		tell_note(source, &line);
 		return;
 	case JEM_SCRIPT_START:
+		end_others(source, &line, text, len);
 		begin_running(source, &line, text, len);
 		return;
 	default:
 		break;
 	}
-	end_running(source, line.pid);
+	if (line.event == JEM_SCRIPT_CALL) /* what began turned out to be this */
+		forget_running(source, line.pid);
+	else if (line.event == JEM_SCRIPT_COMMAND)
+		end_others(source, &line, text, len);
 	if (jem_places_take(source->places, &line, now))
 		record(source, &line);
 	else

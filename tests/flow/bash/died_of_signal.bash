@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+echo before
+f() { kill -KILL $$; }
+f
+echo after
