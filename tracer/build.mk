@@ -5,3 +5,4 @@ include tracer/symbols/build.mk
 include tracer/preload/build.mk
 include tracer/sched/build.mk
 include tracer/script/bash/build.mk
+include tracer/script/python/build.mk

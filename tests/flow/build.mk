@@ -167,3 +167,9 @@ check_PROGRAMS += %D%/sched_load
 sched_live_tests = %D%/test_sched.py
 FLOW_TESTS += $(sched_live_tests)
 dist_check_SCRIPTS += $(sched_live_tests)
+
+# Python scripts that are followed
+EXTRA_DIST += %D%/python_corpus.py %D%/python_following.py
+python_tests = %D%/test_scripts_python.py
+FLOW_TESTS += $(python_tests)
+dist_check_SCRIPTS += $(python_tests)
