@@ -3,6 +3,7 @@
 EXTRA_DIST += %D%/decisions/0003-configuration-reader.md
 EXTRA_DIST += %D%/architecture.md %D%/decisions/0001-processes.md %D%/decisions/0002-json.md
 EXTRA_DIST += %D%/delivery.md %D%/foreign-clients.md %D%/records.md
+EXTRA_DIST += %D%/delivery.md %D%/records.md %D%/scripts_python.md
 EXTRA_DIST += %D%/calls.md %D%/decisions/0008-calls-across-processes.md
 EXTRA_DIST += %D%/decisions/0009-calls-put-off.md %D%/decisions/0011-scheduling-live.md
 EXTRA_DIST += %D%/decisions/0004-redaction.md

@@ -69,7 +69,7 @@ bench-calls: $(BENCH_CALLS) libjemtrace.so $(bin_PROGRAMS) $(pkglibexec_PROGRAMS
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/calls_rate.py || test $$? -eq 1
 	@top_builddir='$(abs_top_builddir)' $(srcdir)/%D%/calls_peers.py $(srcdir)/%D%/figure7.svg $(LUA)
 EXTRA_DIST += %D%/calls_rate.py %D%/calls_peers.py %D%/figure7.svg
-EXTRA_DIST += %D%/plans.py
+EXTRA_DIST += %D%/plans.py %D%/scripts_python.py
 # trace.dat files, beside trace-cmd and perf; needs root and some minutes for the recordings.
 EXTRA_PROGRAMS += %D%/sched
 CLEANFILES += %D%/sched

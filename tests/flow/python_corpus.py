@@ -150,6 +150,27 @@ def f():
     return x
 sys.settrace(trace); f(); sys.settrace(None); f(); print(seen)
 """)
+script("trace_in_running_frames", """
+import sys
+seen = []
+def trace(frame, event, arg):
+    seen.append((event, frame.f_lineno)); return trace
+def gen():
+    x = 1
+    yield x
+    y = 2
+    yield y
+g = gen()
+def f():
+    next(g)
+    sys._getframe().f_trace = trace
+    sys.settrace(trace)
+    a = 1
+    next(g)
+    sys.settrace(None)
+f()
+print(seen)
+""")
 script("own_profile", """
 import sys
 seen = []

@@ -37,11 +37,10 @@
 /* Borrowed: the frame holds it. */
 static inline PyCodeObject *jem_py_code(PyFrameObject *frame)
 {
-#if PY_VERSION_HEX >= 0x030b0000
-	PyCodeObject *code = PyFrame_GetCode(frame);
-
-	Py_DECREF(code);
-	return code;
+#if PY_VERSION_HEX >= 0x030d0000
+	return (PyCodeObject *)frame->f_frame->f_executable;
+#elif PY_VERSION_HEX >= 0x030b0000
+	return frame->f_frame->f_code;
 #else
 	return frame->f_code;
 #endif
@@ -104,6 +103,14 @@ static inline const void *jem_py_handled(void)
 	return value;
 #endif
 }
+
+#if !JEM_PY_MONITORING
+/* Whether the trace function is told of this frame's lines: a third of what following costs. */
+static inline void jem_py_tell_lines(PyFrameObject *frame, int is_told)
+{
+	frame->f_trace_lines = (char)is_told;
+}
+#endif
 
 /* A name and a borrowed value of the i-th local, cell or free variable; 0 when there is no such. */
 int jem_py_local(PyFrameObject *frame, int i, PyObject **name, PyObject **value);

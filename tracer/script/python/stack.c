@@ -14,7 +14,7 @@
 
 unsigned jem_py_limit = 100;
 
-static __thread struct jem_py_thread *current;
+static __thread struct jem_py_thread *current __attribute__((tls_model("initial-exec")));
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

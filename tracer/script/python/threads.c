@@ -4,20 +4,13 @@
 #include "tracer/script/python/select.h"
 #include "tracer/script/python/send.h"
 
+static PyObject *os_exit; /* owned: the interpreter's own */
+
+#if !JEM_PY_MONITORING
 static jem_py_begin_fn *begin;
-static PyObject *start_new, *start_joinable, *os_exit; /* owned: the interpreter's own */
+static PyObject *start_new; /* owned: the interpreter's own */
 
-/* As the interpreter says it of a function that was started without us. */
-static void tell_ignored(PyObject *function)
-{
-#if PY_VERSION_HEX >= 0x030d0000
-	PyErr_FormatUnraisable("Exception ignored in thread started by %R", function);
-#else
-	_PyErr_WriteUnraisableMsg("in thread started by", function);
-#endif
-}
-
-/* `self`: function, arguments, keywords or None, of a plain thread; the function alone of a joinable one. */
+/* `self`: function, arguments, keywords or None. */
 static PyObject *run(PyObject *self, PyObject *none)
 {
 	PyObject *function = PyTuple_GET_ITEM(self, 0);
@@ -28,7 +21,8 @@ static PyObject *run(PyObject *self, PyObject *none)
 	ret = PyObject_Call(function, PyTuple_GET_ITEM(self, 1),
 			    keywords == Py_None ? NULL : keywords);
 	if (!ret && !PyErr_ExceptionMatches(PyExc_SystemExit)) {
-		tell_ignored(function);
+		/* As the interpreter says it of a function that was started without us. */
+		_PyErr_WriteUnraisableMsg("in thread started by", function);
 		PyErr_Clear();
 	}
 	if (!ret && !PyErr_Occurred()) {
@@ -66,32 +60,8 @@ static PyObject *start_thread(PyObject *self, PyObject *args)
 	return ret;
 }
 
-static PyObject *start_thread_joinable(PyObject *self, PyObject *args, PyObject *keywords)
-{
-	PyObject *nothing, *wrapped, *given, *ret = NULL;
-
-	if (PyTuple_GET_SIZE(args) < 1 || !PyCallable_Check(PyTuple_GET_ITEM(args, 0)))
-		return PyObject_Call(start_joinable, args, keywords);
-	nothing = PyTuple_New(0);
-	wrapped = nothing ? wrap(PyTuple_GET_ITEM(args, 0), nothing, NULL) : NULL;
-	given = wrapped ? PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args)) : NULL;
-	Py_XDECREF(nothing);
-	if (given && PyTuple_GET_SIZE(args) > 0) {
-		PyObject *list = PySequence_List(given);
-
-		if (list && PyList_SetItem(list, 0, wrapped) == 0) {
-			PyObject *tuple = PyList_AsTuple(list);
-
-			ret = tuple ? PyObject_Call(start_joinable, tuple, keywords) : NULL;
-			Py_XDECREF(tuple);
-		}
-		Py_XDECREF(list);
-	} else {
-		Py_XDECREF(wrapped);
-	}
-	Py_XDECREF(given);
-	return ret;
-}
+static PyMethodDef start_method = { "start_new_thread", start_thread, METH_VARARGS, NULL };
+#endif
 
 static PyObject *end_process(PyObject *self, PyObject *args, PyObject *keywords)
 {
@@ -100,12 +70,8 @@ static PyObject *end_process(PyObject *self, PyObject *args, PyObject *keywords)
 	return PyObject_Call(os_exit, args, keywords);
 }
 
-static PyMethodDef methods[] = {
-	{ "start_new_thread", start_thread, METH_VARARGS, NULL },
-	{ "start_joinable_thread", (PyCFunction)(void (*)(void))start_thread_joinable,
-	  METH_VARARGS | METH_KEYWORDS, NULL },
-	{ "_exit", (PyCFunction)(void (*)(void))end_process, METH_VARARGS | METH_KEYWORDS, NULL },
-};
+static PyMethodDef exit_method = { "_exit", (PyCFunction)(void (*)(void))end_process,
+				   METH_VARARGS | METH_KEYWORDS, NULL };
 
 /* Puts `method` in the place of the module's function of that name, which goes to `*held`. */
 static int replace(PyObject *module, const char *name, PyMethodDef *method, PyObject **held)
@@ -147,20 +113,20 @@ static int replace_in(const char *module_name, const char *const names[], PyMeth
 
 int jem_py_threads_start(jem_py_begin_fn *given)
 {
-	static const char *const plain[] = { "start_new_thread", "start_new", NULL };
-	static const char *const joinable[] = { "start_joinable_thread", NULL };
 	static const char *const ends[] = { "_exit", NULL };
 
-	static const char *const held_plain[] = { "_start_new_thread", NULL };
-	static const char *const held_joinable[] = { "_start_joinable_thread", NULL };
+	if (replace_in("posix", ends, &exit_method, &os_exit) < 0 ||
+	    replace_in("os", ends, &exit_method, &os_exit) < 0)
+		return -1;
+#if !JEM_PY_MONITORING
+	static const char *const names[] = { "start_new_thread", "start_new", NULL };
+	static const char *const held[] = { "_start_new_thread", NULL };
 
 	begin = given;
-	if (replace_in("_thread", plain, &methods[0], &start_new) < 0 ||
-	    replace_in("_thread", joinable, &methods[1], &start_joinable) < 0 ||
-	    (PyDict_GetItemString(PyImport_GetModuleDict(), "threading") &&
-	     (replace_in("threading", held_plain, &methods[0], &start_new) < 0 ||
-	      replace_in("threading", held_joinable, &methods[1], &start_joinable) < 0)) ||
-	    replace_in("posix", ends, &methods[2], &os_exit) < 0)
+	if (replace_in("_thread", names, &start_method, &start_new) < 0)
 		return -1;
-	return replace_in("os", ends, &methods[2], &os_exit);
+	if (PyDict_GetItemString(PyImport_GetModuleDict(), "threading"))
+		return replace_in("threading", held, &start_method, &start_new);
+#endif
+	return 0;
 }
