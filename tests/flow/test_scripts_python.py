@@ -231,7 +231,7 @@ def include_exclude_and_lines_choose(folder):
     check(not [r for r in records if r.get("file", "").endswith("decoder.py")], "the standard library is left out")
     _, records = follow(text, folder, JEM_SCRIPTS_INCLUDE="decoder.py")
     check_equal({os.path.basename(r["file"]) for r in records if r["event"] == "call"}, {"decoder.py"}, "included files")
-    _, records = follow(text, folder, JEM_SCRIPTS_EXCLUDE="f:nothing")
+    _, records = follow(text, folder, JEM_SCRIPTS_EXCLUDE="f,nothing")
     check_equal([r["function"] for r in records if r["event"] == "call"], ["<module>", "g"], "functions")
     _, records = follow(text, folder, JEM_SCRIPTS_LINES="f")
     check_equal([(r["line"], r["text"]) for r in records if r["event"] == "line"], [(3, "x = 1"), (4, "return x")], "lines")

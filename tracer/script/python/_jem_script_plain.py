@@ -173,7 +173,7 @@ def _follow(frame, event, arg):
 
 def start(socket, include, exclude, lines, limit, library):
     def split(text):
-        return tuple(p for p in (text or "").split(":") if p)
+        return tuple(p for p in (text or "").split(",") if p)
 
     address = socket if not socket.startswith("@") else "\0" + socket[1:]
     _state.update(address=address, include=split(include), exclude=split(exclude), lines=split(lines), limit=limit,

@@ -27,7 +27,7 @@ static bool fits(const char *patterns, const char *file, const char *name)
 	const char *at = patterns;
 
 	while (at && *at) {
-		size_t n = strcspn(at, ":");
+		size_t n = strcspn(at, ",");
 		char pattern[PATH_MAX];
 
 		if (n && n < sizeof(pattern)) {
@@ -38,7 +38,7 @@ static bool fits(const char *patterns, const char *file, const char *name)
 			    !fnmatch(pattern, name, 0))
 				return true;
 		}
-		at += n + (at[n] == ':');
+		at += n + (at[n] == ',');
 	}
 	return false;
 }

@@ -27,7 +27,7 @@ struct jem_py_place {
 	char *file, *function; /* owned; of those followed */
 };
 
-/* Lists of shell patterns, separated by ':'; NULL: none. Copied. `library`: folders never followed unless included. */
+/* Lists of shell patterns, separated by ','; NULL: none. Copied. `library`: folders never followed unless included. */
 int jem_py_select_start(const char *include, const char *exclude, const char *lines,
 			PyObject *library);
 /* Borrowed; NULL when there is no memory. */
