@@ -23,7 +23,7 @@ static const struct {
 
 /* Variables of ours that are no settings: told by us to the job, or the tracer's and the tests'. */
 static const char *const known_names[] = { "JEM_FOLDER", "JEM_CONFIG" };
-static const char *const known_prefixes[] = { "JEM_CALLS_", "JEM_TEST_" };
+static const char *const known_prefixes[] = { "JEM_CALLS_", "JEM_SCRIPTS_", "JEM_TEST_" };
 
 /* "JEM_RUN_START_WAIT" for run.start_wait. */
 static void format_name(const struct jem_option_info *info, char ret[NAME_MAX_LEN])

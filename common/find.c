@@ -51,7 +51,8 @@ int jem_find_program(const char *name, char ret[PATH_MAX])
 
 int jem_find_library(const char *name, char ret[PATH_MAX])
 {
-	static const char *const places[] = { "", "/tracer/preload", "/../lib/jem" };
+	static const char *const places[] = { "", "/tracer/preload", "/tracer/script",
+					      "/../lib/jem" };
 
 	return find_in(places, sizeof(places) / sizeof(*places), JEM_LIBDIR, name, R_OK, ret);
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Python scripts that are followed: they run as ever, and all that they do is told."""
+import json
 import os
 import re
 import shutil
 
-from jemtest import case, check, check_equal, check_in, main
+from jemtest import case, check, check_equal, check_in, jem, main
+from contract import validator
 from python_corpus import SCRIPTS
 from python_following import PYTHON, Listener, follow, plain_folder, run, tree
 
@@ -170,8 +172,8 @@ def calls_beyond_the_limit_are_counted(folder):
 
 
 @case
-def what_is_lost_is_counted(folder):
-    """A daemon that takes nothing: the script ends, and nothing but its own buffer is kept."""
+def a_daemon_that_takes_nothing_holds_no_script_up(folder):
+    """The script ends, and what its buffers hold is all that is kept."""
     import socket
     path = os.path.join(folder, "s")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
@@ -275,6 +277,26 @@ def nothing_listening_is_no_harm(folder):
     done = run([PYTHON, "x.py"], folder, os.path.join(folder, "none"))
     check_equal((done.returncode, done.stdout, done.stderr), (0, b"None None\n", b""), "the script")
     check_in(b"None", done.stdout)
+
+
+@case
+def jem_run_follows_python_into_the_report(folder):
+    with open(os.path.join(folder, "job.py"), "w", encoding="utf-8") as file:
+        file.write("def f(password, n):\n    raise ValueError('no ' + n)\nf('hunter2', 'luck')\n")
+    report = os.path.join(folder, "report")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JEM_"))}
+    done = jem("run", "--out", report, "--scripts", "--", PYTHON, "job.py", cwd=folder, env=env)
+    check_equal(done.returncode, 1, f"exit status: {done.stderr}")
+    with open(os.path.join(report, "data", "script.jsonl"), encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    check_equal([(r["event"], r["function"], r.get("handled")) for r in records if r["lang"] == "python"],
+                [("call", "<module>", None), ("call", "f", None), ("exception", "f", None), ("return", "f", None),
+                 ("return", "<module>", None), ("exception", "<module>", False)], "records")
+    raised = [r for r in records if r["event"] == "exception"][0]
+    check_equal((raised["type"], raised["message"], raised["line"]), ("ValueError", "no luck", 2), "exception")
+    check_equal([(v["name"], v["value"]) for v in raised["locals"]], [("password", "***"), ("n", "luck")], "values")
+    for record in records:
+        validator("script", "/$defs/line").validate(record)
 
 
 main()

@@ -54,6 +54,8 @@ static void prepare_scripts(struct jem_launch *launch)
 	jem_run_scripts_prepare(scripts, launch->options.config, &launch->folder);
 	if (scripts->why)
 		jem_voice_fault(&launch->voice, "scripts are not followed: %s", scripts->why);
+	else if (scripts->why_python)
+		jem_voice_fault(&launch->voice, "Python is not followed: %s", scripts->why_python);
 }
 
 /* What the job has open must not stay open with us: its readers wait for the end of the stream. */

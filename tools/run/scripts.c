@@ -9,6 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void find_python(struct jem_run_scripts *scripts)
+{
+	if (jem_find_library("python/sitecustomize.py", scripts->python) < 0)
+		scripts->why_python =
+			"python/sitecustomize.py is missing; install it in ../lib/jem from jem";
+	else if (strchr(scripts->python, ':'))
+		scripts->why_python =
+			"the path of its folder has a colon, which separates folders in PYTHONPATH";
+	if (scripts->why_python)
+		*scripts->python = '\0';
+}
+
 void jem_run_scripts_prepare(struct jem_run_scripts *scripts, const struct jem_config *config,
 			     const struct jem_run_folder *folder)
 {
@@ -28,6 +40,29 @@ void jem_run_scripts_prepare(struct jem_run_scripts *scripts, const struct jem_c
 			       "../lib/jem from there, or where jem was configured to be";
 	else if (strpbrk(scripts->bash_env, "$`\\\"")) /* bash expands BASH_ENV */
 		scripts->why = "the path of jem-bash-env.sh has a character that bash would expand";
+	find_python(scripts);
+}
+
+/* First in PYTHONPATH, once: what the user has there goes on after it. An empty part would be the current folder. */
+static void give_python(const char *sitecustomize)
+{
+	const char *before = getenv("PYTHONPATH");
+	size_t length = (size_t)(strrchr(sitecustomize, '/') - sitecustomize);
+	size_t size = length + 2 + (before ? strlen(before) : 0);
+	char *path;
+
+	if (before && !strncmp(before, sitecustomize, length) &&
+	    (before[length] == ':' || !before[length]))
+		return;
+	path = malloc(size);
+	if (!path)
+		return;
+	if (before && *before)
+		snprintf(path, size, "%.*s:%s", (int)length, sitecustomize, before);
+	else
+		snprintf(path, size, "%.*s", (int)length, sitecustomize);
+	setenv("PYTHONPATH", path, 1);
+	free(path);
 }
 
 void jem_run_scripts_give(const struct jem_run_scripts *scripts)
@@ -40,6 +75,8 @@ void jem_run_scripts_give(const struct jem_run_scripts *scripts)
 	if (before && !getenv("JEM_SCRIPTS_BASH_ENV") && *before)
 		setenv("JEM_SCRIPTS_BASH_ENV", before, 1);
 	setenv("JEM_SCRIPTS_SOCKET", scripts->socket, 1);
+	if (*scripts->python)
+		give_python(scripts->python);
 	setenv("JEM_SCRIPTS_BASH", scripts->bash, 1);
 	setenv("JEM_SCRIPTS_LIMIT", scripts->limit, 1);
 	setenv("BASH_ENV", scripts->bash_env, 1);
