@@ -34,3 +34,4 @@ $(python_folder): $(dist_pythonsite_DATA)
 	$(AM_V_GEN)$(MKDIR_P) %D% && for f in $(dist_pythonsite_DATA); do cp $(srcdir)/$$f %D%/ || exit; done && : >$@
 clean-local:
 	rm -rf %D%/__pycache__
+	test '$(srcdir)' = . || rm -f $(dist_pythonsite_DATA)
