@@ -405,6 +405,7 @@ static void on_closed(void *arg)
 	struct jem_session *session = arg;
 	struct jem_client *client = session->client;
 
+	explicit_bzero(&session->login, sizeof(session->login));
 	free(session);
 	jem_client_session_gone(client);
 }

@@ -8,10 +8,6 @@
 
 #define MECHANISMS "EXTERNAL " JEM_SCRAM_NAME " PLAIN ANONYMOUS"
 
-enum {
-	PLAIN_MAX = 1024
-};
-
 static void ignore_transport(pn_transport_t *transport)
 {
 }
@@ -56,20 +52,18 @@ static const char *choose(const struct jem_login *login, const char *offered)
 
 static bool begin(pn_transport_t *transport, struct jem_login *login)
 {
-	static char plain[PLAIN_MAX]; /* proton sends it before it calls anybody again */
-
 	if (!strcmp(login->mechanism, JEM_SCRAM_NAME)) {
 		if (jem_scram_client_first(&login->scram, login->user, NULL) < 0)
 			return false;
 		pnx_sasl_set_bytes_out(
 			transport, pn_bytes(strlen(login->scram.message), login->scram.message));
 	} else if (!strcmp(login->mechanism, "PLAIN")) {
-		int len = snprintf(plain, sizeof(plain), "%c%s%c%s", 0, login->user, 0,
-				   login->password);
+		int len = snprintf(login->plain, sizeof(login->plain), "%c%s%c%s", 0, login->user,
+				   0, login->password);
 
-		if (len >= (int)sizeof(plain))
+		if (len >= (int)sizeof(login->plain))
 			return false;
-		pnx_sasl_set_bytes_out(transport, pn_bytes((size_t)len, plain));
+		pnx_sasl_set_bytes_out(transport, pn_bytes((size_t)len, login->plain));
 	} else {
 		pnx_sasl_set_bytes_out(transport, pn_bytes(0, ""));
 	}
@@ -137,6 +131,7 @@ static void process_outcome(pn_transport_t *transport, const pn_bytes_t *bytes)
 {
 	struct jem_login *login = pnx_sasl_get_context(transport);
 
+	explicit_bzero(login->plain, sizeof(login->plain));
 	if (pn_sasl_outcome(pn_sasl(transport)) != PN_SASL_OK)
 		return;
 	if (!login->mechanism)

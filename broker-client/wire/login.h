@@ -23,6 +23,7 @@ struct jem_login {
 	const char *password;
 	bool has_certificate; /* the connection is under TLS and showed one */
 	struct jem_scram scram;
+	char plain[1024];             /* what PLAIN sends; wiped once the server has answered */
 	const char *mechanism;        /* that was chosen */
 	char why[JEM_LOGIN_WHY_SIZE]; /* it was given up by us, not by the broker; "" if it was not */
 };
