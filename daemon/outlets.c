@@ -92,8 +92,9 @@ static int open_outlet(struct jem_outlets *outlets, const char *what, const char
 
 	outlet->outlets = outlets;
 	outlet->what = what;
-	/* A daemon that publishes to nobody spools only where it was told to. */
-	if (url_count || jem_config_is_set(config, JEM_OPTION_spool_dir))
+	/* A daemon that is to publish to nobody spools only where it was told to. */
+	if (url_count || jem_config_list_size(config, JEM_OPTION_broker_url) ||
+	    jem_config_is_set(config, JEM_OPTION_spool_dir))
 		options.spool = jem_spool_place_options(&outlets->place, what);
 	status = jem_publisher_create(&options, &outlet->publisher, err);
 	if (status < 0)
@@ -132,9 +133,13 @@ int jem_outlets_create(const struct jem_outlets_options *options, struct jem_out
 	outlets->options = *options;
 	jem_spool_place_find(options->config, options->job, &outlets->place);
 	count = good_urls(options->config, urls);
-	/* What is wrong with a broker costs the broker, not what else works. */
-	if (count && open_outlet(outlets, "broker", urls, count, &access, err) < 0)
+	/* What is wrong with a broker costs the broker, not what else works; records wait on disk for a better one. */
+	if (count && open_outlet(outlets, "broker", urls, count, &access, err) < 0) {
 		log_error("%s, ignoring", err->text);
+		count = 0;
+	}
+	if (!count && jem_config_list_size(options->config, JEM_OPTION_broker_url))
+		(void)open_outlet(outlets, "broker", NULL, 0, &access, err);
 	if (options->collector) {
 		/* A socket in a folder of our own: no password goes there, and it is one of ours. */
 		access.credentials = NULL;
@@ -227,6 +232,14 @@ const char *jem_outlets_spool(const struct jem_outlets *outlets)
 	for (size_t i = 0; i < outlets->count; i++)
 		if (outlets->list[i].publisher && jem_publisher_spool(outlets->list[i].publisher))
 			return outlets->place.folder;
+	return NULL;
+}
+
+const char *jem_outlets_fault(const struct jem_outlets *outlets)
+{
+	for (size_t i = 0; i < outlets->count; i++)
+		if (jem_publisher_spool_fault(outlets->list[i].publisher))
+			return jem_publisher_spool_fault(outlets->list[i].publisher);
 	return NULL;
 }
 

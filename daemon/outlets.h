@@ -53,6 +53,9 @@ void jem_outlets_each_late(struct jem_outlets *outlets, enum jem_kind kind, jem_
 			   void *arg);
 const struct jem_spool_last *jem_outlets_previous(const struct jem_outlets *outlets);
 
+/* What is wrong with a spool, in one line; NULL: nothing. To be asked before jem_outlets_close. */
+const char *jem_outlets_fault(const struct jem_outlets *outlets);
+
 /* The folder where batches wait on disk; NULL: they wait in memory only. */
 const char *jem_outlets_spool(const struct jem_outlets *outlets);
 

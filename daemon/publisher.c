@@ -387,6 +387,9 @@ int jem_publisher_create(const struct jem_publisher_options *options, struct jem
 
 bool jem_publisher_is_drained(const struct jem_publisher *publisher)
 {
+	/* Without a broker nothing leaves, however long one waits. */
+	if (!publisher->client)
+		return true;
 	for (int i = 0; i < JEM_LANE_COUNT; i++)
 		if (!list_is_empty(&publisher->lanes[i].queued) || publisher->lanes[i].cursor)
 			return false;
@@ -403,6 +406,11 @@ void jem_publisher_each_late(struct jem_publisher *publisher, enum jem_kind kind
 {
 	if (publisher->spool)
 		jem_spool_each_late(publisher->spool, kind, fn, arg);
+}
+
+const char *jem_publisher_spool_fault(const struct jem_publisher *publisher)
+{
+	return publisher->spool_fault.text[0] ? publisher->spool_fault.text : NULL;
 }
 
 const struct jem_spool *jem_publisher_spool(const struct jem_publisher *publisher)

@@ -48,6 +48,7 @@ int jem_publisher_create(const struct jem_publisher_options *options, struct jem
 /* Takes the batch, whatever happens. */
 void jem_publisher_push(struct jem_publisher *publisher, struct jem_batch *batch);
 
+/* Nothing is queued or in flight; or there is no broker to wait for. */
 bool jem_publisher_is_drained(const struct jem_publisher *publisher);
 
 /* in: batches pushed and found on disk, out: accepted, held: in memory and on disk. */
@@ -56,6 +57,9 @@ const struct jem_account *jem_publisher_account(const struct jem_publisher *publ
 /* jem_spool_each_late of its spool, if it has one. */
 void jem_publisher_each_late(struct jem_publisher *publisher, enum jem_kind kind,
 			     jem_spool_late_fn fn, void *arg);
+
+/* Why there is no spool although one was asked for, in one line; NULL: there is one, or none was. */
+const char *jem_publisher_spool_fault(const struct jem_publisher *publisher);
 
 /* NULL: there is none. */
 const struct jem_spool *jem_publisher_spool(const struct jem_publisher *publisher);

@@ -97,17 +97,14 @@ static void on_sync_due(uv_timer_t *timer)
 int disk_open(struct jem_publisher *publisher)
 {
 	struct jem_spool_options options = publisher->options.spool;
-	struct jem_err err = { "" };
 	int status;
 
 	options.on_lost = on_spool_lost;
 	options.on_trouble = on_spool_trouble;
 	options.arg = publisher;
-	status = jem_spool_open(&options, &publisher->spool, &err);
-	if (status < 0) {
-		log_error("%s; batches wait in memory only", err.text);
+	status = jem_spool_open(&options, &publisher->spool, &publisher->spool_fault);
+	if (status < 0)
 		return status;
-	}
 	jem_buf_init(&publisher->body, 0);
 	for (int i = 0; i < JEM_LANE_COUNT; i++) {
 		uint64_t waiting = jem_spool_waiting(publisher->spool, (enum jem_lane)i, 0);

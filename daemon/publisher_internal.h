@@ -44,9 +44,10 @@ struct jem_publisher {
 	size_t window; /* bytes in flight that the broker digests in time */
 	uint64_t narrowed_ns;
 
-	struct jem_spool *spool; /* owned, NULL: none */
-	struct jem_buf body;     /* read from disk */
-	uint64_t unreadable;     /* told by the spool during the read that goes on */
+	struct jem_spool *spool;    /* owned, NULL: none */
+	struct jem_err spool_fault; /* why; "": all is well */
+	struct jem_buf body;        /* read from disk */
+	uint64_t unreadable;        /* told by the spool during the read that goes on */
 	uv_timer_t tick;
 	uv_timer_t sync;
 	unsigned open_handles;

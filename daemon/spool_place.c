@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/spool_place.h"
 
-#include "common/log.h"
-
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,11 +52,8 @@ struct jem_spool_options jem_spool_place_options(struct jem_spool_place *place, 
 	options.dir = NULL;
 	if (!place->folder[0])
 		return options;
-	if (mkdir(place->folder, 0700) < 0 && errno != EEXIST) {
-		log_error("spool %s: cannot make the folder: %s; batches wait in memory only",
-			  place->folder, strerror(errno));
-		return options;
-	}
+	(void)mkdir(place->folder,
+		    0700); /* what is wrong with it is told when the spool in it is opened */
 	if ((size_t)snprintf(place->outlet, sizeof(place->outlet), "%s/%s", place->folder, outlet) <
 	    sizeof(place->outlet))
 		options.dir = place->outlet;

@@ -101,25 +101,30 @@ static void on_drained(void *arg)
 		close_stages(worker);
 }
 
-/* What is left on disk is not lost; the person is told how to send it. */
+/* What is left on disk is not lost, and the person is told how to send it; what is lost is told, too. */
 static void tell_undelivered(struct worker *worker)
 {
-	unsigned long long held = jem_outlets_account(worker->outlets)->held;
+	const struct jem_account *account = jem_outlets_account(worker->outlets);
+	unsigned long long count = account->held + account->dropped[JEM_CAUSE_undelivered];
 	const char *spool = jem_outlets_spool(worker->outlets);
 
-	log_warning("%llu batches were not delivered within the time to drain", held);
+	/* Who publishes to nobody misses nothing. */
+	if (!count || (!worker->options->collector &&
+		       !jem_config_list_size(worker->config, JEM_OPTION_broker_url)))
+		return;
+	log_warning("%llu batches were not delivered within the time to drain", count);
 	if (spool)
 		jem_link_send(worker->link,
 			      "left %llu batches wait on disk, send them with: jem spool send %s",
-			      held, spool);
+			      count, spool);
+	else
+		jem_link_send(worker->link, "left %llu batches were not delivered and are lost",
+			      count);
 }
 
 static void on_drain_over(uv_timer_t *timer)
 {
-	struct worker *worker = timer->data;
-
-	tell_undelivered(worker);
-	close_stages(worker);
+	close_stages(timer->data);
 }
 
 /* --- the end, in order ------------------------------------------------------------------------ */
@@ -163,6 +168,7 @@ static void close_stages(struct worker *worker)
 	if (worker->phase == PHASE_CLOSING)
 		return;
 	destroy_sources(worker);
+	tell_undelivered(worker);
 	jem_outlets_close(worker->outlets, CLOSE_MS, on_outlets_closed);
 }
 
@@ -507,27 +513,40 @@ static int open_stages(struct worker *worker, struct jem_err *err)
 	return 0;
 }
 
-/* Every fault of the configuration goes to the person and to the stream. */
+static void tell_fault(struct worker *worker, const char *line, size_t len)
+{
+	struct jem_record *record;
+
+	jem_link_send(worker->link, "fault %.*s", (int)len, line);
+	record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
+	jem_record_word(record, "state", "degraded");
+	if (worker->hides_all)
+		jem_record_word(record, "text",
+				"a pattern of privacy.redact is broken: all text is "
+				"hidden until it is mended");
+	else
+		jem_record_text(record, "text", line, len);
+	jem_batcher_end(worker->batcher, JEM_URGENT);
+}
+
+/* Every fault of configuration and spool goes to the person and to the stream. */
 static void tell_faults(struct worker *worker)
 {
 	const char *line = worker->options->faults;
+	const char *spool = jem_outlets_fault(worker->outlets);
+	char text[512];
 
 	while (line && *line) {
 		size_t len = strcspn(line, "\n");
-		struct jem_record *record;
 
-		jem_link_send(worker->link, "fault %.*s", (int)len, line);
-		record = jem_batcher_begin(worker->batcher, JEM_KIND_status, jem_now_ns());
-		jem_record_word(record, "state", "degraded");
-		if (worker->hides_all)
-			jem_record_word(record, "text",
-					"a pattern of privacy.redact is broken: all text is "
-					"hidden until it is mended");
-		else
-			jem_record_text(record, "text", line, len);
-		jem_batcher_end(worker->batcher, JEM_URGENT);
+		tell_fault(worker, line, len);
 		line += len + (line[len] == '\n');
 	}
+	if (!spool)
+		return;
+	snprintf(text, sizeof(text), "%s; batches wait in memory only", spool);
+	log_error("%s", text);
+	tell_fault(worker, text, strlen(text));
 }
 
 static void start(struct worker *worker)

@@ -336,6 +336,12 @@ static void watch(struct sending *sending)
 	uv_timer_start(&sending->patience, on_patience, 0, 200);
 }
 
+/* It was never begun. */
+static void on_unsent_closed(void *arg)
+{
+	(void)arg;
+}
+
 static int send_spool(const struct jem_tool_args *args, const char *path)
 {
 	const struct spool_options *own = args->options;
@@ -365,8 +371,13 @@ static int send_spool(const struct jem_tool_args *args, const char *path)
 		uv_loop_close(&sending.loop);
 		return EX_CONFIG;
 	}
-	if (!jem_publisher_spool(sending.publisher)) /* said already why */
-		end_sending(&sending);
+	if (!jem_publisher_spool(sending.publisher)) {
+		log_error("%s", jem_publisher_spool_fault(sending.publisher));
+		jem_publisher_close(sending.publisher, 0, on_unsent_closed);
+		uv_run(&sending.loop, UV_RUN_DEFAULT);
+		uv_loop_close(&sending.loop);
+		return EX_NOINPUT;
+	}
 	sending.progress_ns = jem_now_ns();
 	watch(&sending);
 	uv_run(&sending.loop, UV_RUN_DEFAULT);

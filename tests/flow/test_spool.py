@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What waits on disk: no broker, an outage, kills, bounds. Nothing is lost or doubled, and it is said."""
+import fcntl
 import json
 import os
 import random
@@ -64,6 +65,46 @@ def sends_what_is_left_next_time(folder):
     check_equal(done.returncode, 69, "exit status")
     check_in("0 batches sent", said(done), "what it says")
     check(not re.search(" 0 left", said(done)), f"something is left: {said(done)}")
+
+
+@case
+def a_spool_that_is_in_use_is_not_sent(folder):
+    jem("run", "--set", "run.drain=0.5", "--set", f"spool.dir={folder}/s", "--broker",
+        "unix:/nowhere", "--", "true", cwd=folder)
+    with open(f"{folder}/s/broker/lock", "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = jem("spool", "send", "--broker", "unix:/nowhere", f"{folder}/s")
+    check_equal(done.returncode, 66, "exit status")
+    check_in("another process uses it", said(done), "the line")
+
+
+@case
+def without_spool_and_broker_the_loss_is_said(folder):
+    """At the start what is wrong, at the end what it has cost; --strict starts no job."""
+    options = ["--set", "spool.dir=/proc/none", "--set", "run.drain=0.3", "--broker", "unix:/none"]
+    done = jem("run", *options, "--", "sh", "-c", "exit 3", cwd=folder)
+    check_equal(done.returncode, 3, "exit status")
+    check(re.search(r"spool /proc/none/broker: .*batches wait in memory only", said(done)),
+          f"the fault is told: {said(done)}")
+    check(re.search(r"exit status 3 .*; [0-9]+ batches were not delivered and are lost", said(done)),
+          f"the loss is told: {said(done)}")
+    check_equal(jem("run", "--strict", *options, "--", "true", cwd=folder).returncode, 125,
+                "exit status with --strict")
+
+
+@case
+def a_broker_that_cannot_be_used_costs_no_record(folder):
+    """Wrong files of TLS, or a wrong URL in the configuration: all is on disk for a better broker."""
+    bad = os.path.join(folder, "bad.conf")
+    with open(bad, "w", encoding="ascii") as file:
+        file.write("[broker]\nurl = nonsense\n")
+    for i, options in enumerate((["--set", "tls.ca=/none", "--broker", "amqps://127.0.0.1:1"],
+                                 ["--config", bad])):
+        spool = os.path.join(folder, f"s{i}")
+        done = jem("run", "--set", f"spool.dir={spool}", *options, "--", "true", cwd=folder)
+        check_in("batches wait on disk", said(done), "the last line")
+        check_in("0 faults", said(jem("spool", "check", spool)), "the check")
+        check_in("status", said(jem("spool", "list", spool)), "the list")
 
 
 @case
