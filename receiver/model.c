@@ -410,9 +410,19 @@ uint64_t jem_model_lost_records(const struct jem_job_model *model)
 	for (size_t i = 0; i < model->stream_count; i++) {
 		lost += model->streams[i].missing_records;
 		for (int cause = 0; cause < JEM_CAUSE_COUNT; cause++)
-			lost += model->streams[i].dropped[cause];
+			if (cause != JEM_CAUSE_rate_limited)
+				lost += model->streams[i].dropped[cause];
 	}
 	return lost;
+}
+
+uint64_t jem_model_limited_records(const struct jem_job_model *model)
+{
+	uint64_t limited = 0;
+
+	for (size_t i = 0; i < model->stream_count; i++)
+		limited += model->streams[i].dropped[JEM_CAUSE_rate_limited];
+	return limited;
 }
 
 uint64_t jem_model_removed_records(const struct jem_job_model *model)

@@ -301,6 +301,9 @@ enum jem_severity jem_model_worst(const struct jem_job_model *model);
 /* Records known to be lost anywhere: missing in streams, and dropped by the daemon. */
 uint64_t jem_model_lost_records(const struct jem_job_model *model);
 
+/* What was left out because it was over a configured rate, and counted instead (schemas/causes.def). */
+uint64_t jem_model_limited_records(const struct jem_job_model *model);
+
 /* Records that came, and were removed again to keep the folder within its bound. */
 uint64_t jem_model_removed_records(const struct jem_job_model *model);
 

@@ -311,8 +311,11 @@ static void put_notes(const struct jem_job_model *model, struct jem_buf *buf)
 
 static void put_streams(const struct jem_job_model *model, struct jem_buf *buf)
 {
-	jem_buf_printf(buf, "\nrecords: %" PRIu64 ", known to be lost: %" PRIu64 "\n",
-		       model->records, jem_model_lost_records(model));
+	jem_buf_printf(buf,
+		       "\nrecords: %" PRIu64 ", known to be lost: %" PRIu64
+		       ", over a limit and only counted: %" PRIu64 "\n",
+		       model->records, jem_model_lost_records(model),
+		       jem_model_limited_records(model));
 	for (size_t i = 0; i < model->stream_count; i++) {
 		const struct jem_model_stream *stream = &model->streams[i];
 

@@ -309,6 +309,7 @@ void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 {
 	uint64_t removed = jem_model_removed_records(model);
 	uint64_t lost = jem_model_lost_records(model);
+	uint64_t limited = jem_model_limited_records(model);
 	uint64_t records = 0;
 	char number[32];
 
@@ -326,6 +327,15 @@ void jem_job_delivery(struct jem_html *html, const struct jem_job_model *model)
 		jem_html_textf(html, "Nothing was lost: %s records in %zu streams, none missing.",
 			       number, model->stream_count);
 	jem_html_close(html);
+	if (limited) {
+		jem_part_count(limited, number, sizeof(number));
+		html_open(html, "p");
+		jem_html_textf(html,
+			       "%s were over a limit (rate_limited) and are counted, not recorded; "
+			       "calls among them are in the profile.",
+			       number);
+		jem_html_close(html);
+	}
 	if (removed)
 		put_removed(html, removed);
 	if (model->stream_count)

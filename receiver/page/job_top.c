@@ -307,14 +307,18 @@ static void put_io_tile(struct jem_html *html, const char *name, double calls, d
 static void put_data_tile(struct jem_html *html, const struct jem_job_model *model)
 {
 	uint64_t lost = jem_model_lost_records(model);
+	uint64_t limited = jem_model_limited_records(model);
 	char number[32];
+	char counted[32];
 	char value[64];
-	char sub[64];
+	char sub[128];
 
 	jem_part_count(lost, number, sizeof(number));
 	snprintf(value, sizeof(value), "%s%s", lost ? number : "complete", lost ? " lost" : "");
 	jem_part_count(model->records, number, sizeof(number));
-	snprintf(sub, sizeof(sub), "%s records received", number);
+	jem_part_count(limited, counted, sizeof(counted));
+	snprintf(sub, sizeof(sub), "%s records received%s%s%s", number, limited ? "; " : "",
+		 limited ? counted : "", limited ? " over a limit only counted" : "");
 	put_tile(html, "Data", value, sub);
 }
 

@@ -301,6 +301,15 @@ CASE(says_what_is_missing_by_name)
 	CHECK_OK(jem_page_write_job(model, &options, dirfd));
 	page = read_file(dirfd, "index.html");
 	CHECK_CONTAINS(page, "Nothing was lost: 1,234 records in 1 streams");
+	/* What is in the profile instead is not lost, and is told. */
+	stream.dropped[JEM_CAUSE_rate_limited] = 1000000;
+	CHECK_OK(jem_model_set_stream(model, &stream));
+	CHECK_OK(jem_page_write_job(model, &options, dirfd));
+	free(page);
+	page = read_file(dirfd, "index.html");
+	CHECK_CONTAINS(page, "Nothing was lost: 1,234 records in 1 streams");
+	CHECK_CONTAINS(page, "1,000,000 were over a limit");
+	CHECK_CONTAINS(page, "1,000,000 over a limit only counted");
 	stream.missing_batches = 2;
 	stream.missing_records = 5;
 	stream.dropped[JEM_CAUSE_disk_full] = 7;
