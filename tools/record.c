@@ -218,11 +218,11 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 		options->path = value;
 		return strlen(value) < PATH_MAX - 16 && *value
 			       ? 0
-			       : jem_err_set(err, -EINVAL, "--trace: no path");
+			       : jem_err_set(err, -EINVAL, "no path");
 	}
 	mib = strtoul(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end || mib < 1 || mib > 4096)
-		return jem_err_set(err, -EINVAL, "--buffer: %s is not between 1 and 4096", value);
+		return jem_err_set(err, -EINVAL, "%s is not between 1 and 4096", value);
 	options->buffer_bytes = (uint64_t)mib << 20;
 	return 0;
 }

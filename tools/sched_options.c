@@ -54,8 +54,7 @@ static int take_seconds(const struct jem_flag *flag, const char *value, double *
 
 	/* More than 300 years is no time of a recording. */
 	if (end == value || *end || !isfinite(seconds) || fabs(seconds) > 9e9)
-		return jem_err_set(err, -EINVAL, "--%s: \"%.40s\" are no seconds", flag->flag,
-				   value);
+		return jem_err_set(err, -EINVAL, "\"%.40s\" are no seconds", value);
 	*ret = seconds;
 	return 0;
 }
@@ -67,8 +66,8 @@ static int take_columns(const char *value, unsigned *ret, struct jem_err *err)
 
 	if (*value < '0' || *value > '9' || *end || columns < COLUMNS_LEAST ||
 	    columns > COLUMNS_MOST)
-		return jem_err_set(err, -EINVAL, "--columns: \"%.40s\" is no number from %d to %d",
-				   value, COLUMNS_LEAST, COLUMNS_MOST);
+		return jem_err_set(err, -EINVAL, "\"%.40s\" is no number from %d to %d", value,
+				   COLUMNS_LEAST, COLUMNS_MOST);
 	*ret = (unsigned)columns;
 	return 0;
 }
@@ -82,8 +81,7 @@ static int take_by(const char *value, enum jem_tint_by *ret, struct jem_err *err
 			*ret = (enum jem_tint_by)i;
 			return 0;
 		}
-	return jem_err_set(err, -EINVAL, "--color-by: \"%.40s\" is none of pid, command and parent",
-			   value);
+	return jem_err_set(err, -EINVAL, "\"%.40s\" is none of pid, command and parent", value);
 }
 
 /* A number at *text up to the largest of a core; steps over it. */
@@ -131,7 +129,7 @@ static int take_cores(struct jem_sched_options *options, const char *value, stru
 		if (!is_more && !*at)
 			return 0;
 	}
-	return jem_err_set(err, -EINVAL, "--cores: \"%.40s\" is no list such as 0-3,8", value);
+	return jem_err_set(err, -EINVAL, "\"%.40s\" is no list such as 0-3,8", value);
 }
 
 /* The switches, which only say yes. */

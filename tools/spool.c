@@ -49,8 +49,7 @@ static int on_flag(void *arg, const struct jem_flag *flag, const char *value, st
 
 	(void)flag;
 	if (end == value || *end || seconds < 1 || seconds > 86400)
-		return jem_err_set(err, -EINVAL, "--wait takes 1 to 86400 seconds, not \"%.32s\"",
-				   value);
+		return jem_err_set(err, -EINVAL, "from 1 to 86400 seconds, not \"%.32s\"", value);
 	options->wait_s = seconds;
 	return 0;
 }
