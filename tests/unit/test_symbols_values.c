@@ -23,6 +23,17 @@ static const char *lack_of(const struct symbols_image *image, struct slots slots
 	return "none";
 }
 
+/* Whether what a variable points to is copied, too. */
+static bool is_followed(const struct symbols_image *image, struct slots slots, const char *name)
+{
+	for (uint32_t i = 0; i < slots.count; i++)
+		for (uint32_t j = 0; j < slots.count; j++)
+			if (!slots.list[i].parent && slots.list[j].parent == i + 1 &&
+			    !strcmp(symbols_string(image, slots.list[i].name), name))
+				return true;
+	return false;
+}
+
 /* The caller's variables at the first call in a function of the source. */
 static struct slots at_call(const struct symbols_image *image, const char *function)
 {
@@ -140,6 +151,26 @@ static void count_lacks(const struct symbols_image *image, unsigned *there, unsi
 	for (uint32_t i = 0; i < slots.count; i++) {
 		*there += !slots.list[i].missing;
 		counts[slots.list[i].missing % 16]++;
+	}
+}
+
+/* At entry the object is what lay in its memory before. */
+CASE(follows_this_of_a_constructor_when_it_is_made)
+{
+	static const char *const compilers[] = { "g++", "clang++" };
+
+	for (size_t i = 0; i < sizeof(compilers) / sizeof(*compilers); i++) {
+		struct symbols_image image;
+
+		symbols_need(compilers[i]);
+		symbols_shell("%s -g -O0 -finstrument-functions '%s' -o traced", compilers[i],
+			      symbols_source("locals.cc"));
+		symbols_read_values(&image, "traced", jem_plan_compile);
+		CHECK(!is_followed(&image, at_site(&image, "Left::Left", false), "this"));
+		CHECK_STR(lack_of(&image, at_site(&image, "Left::Left", false), "this"), "");
+		CHECK(is_followed(&image, at_site(&image, "Left::Left", true), "this"));
+		CHECK(is_followed(&image, at_site(&image, "Left::sum", false), "this"));
+		symbols_free(&image);
 	}
 }
 
@@ -338,6 +369,7 @@ CASE(gives_calls_one_plan_only_where_it_is_the_right_one)
 
 TESTS(T(tells_locals_without_a_value_on_the_line_of_a_call), T(tells_them_of_clang_too),
       T(leaves_out_arguments_that_the_compiler_adds),
+      T(follows_this_of_a_constructor_when_it_is_made),
       T(takes_the_compilers_word_that_a_variable_is_uninitialised),
       T(lets_a_bad_location_cost_its_variable_only),
       T(shows_no_argument_of_which_a_part_was_never_stored),

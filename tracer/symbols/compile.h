@@ -115,6 +115,7 @@ struct jem_compiler {
 	unsigned block_count;
 	unsigned block_words; /* fixed words that they take at most, without gaps between them */
 	struct jem_plan_reach reach;
+	bool is_raw; /* what the value points to is not made yet: it is not followed */
 };
 
 /* --- code.c --- */

@@ -37,7 +37,7 @@ void jem_variables_slot(struct jem_compiler *c, unsigned role, const char *name,
 	if (!slot.missing)
 		jem_slot_emit(c, at, place);
 	/* what is declared after the call has no value yet: its pointers lead anywhere */
-	if (!c->plan->slots[at].missing && !(c->call_line && line > c->call_line))
+	if (!c->plan->slots[at].missing && !c->is_raw && !(c->call_line && line > c->call_line))
 		jem_follow_add(c, at, type, place);
 }
 
@@ -57,6 +57,31 @@ static bool is_phantom(Dwarf_Die *die)
 	const char *name = dwarf_diename(die);
 
 	return name && name[0] == '_' && name[1] == '_' && is_flag(die, DW_AT_artificial);
+}
+
+/* `this` of a constructor, by its class: the function bears the class's name (C++ [class.ctor]). */
+static bool is_made(Dwarf_Die *scope, Dwarf_Die *parameter)
+{
+	const char *function = dwarf_diename(scope);
+	const char *name = dwarf_diename(parameter);
+	const char *class_name;
+	Dwarf_Attribute attr;
+	Dwarf_Die type;
+	size_t len;
+
+	if (!function || !name || strcmp(name, "this") != 0 ||
+	    !is_flag(parameter, DW_AT_artificial))
+		return false;
+	if (!dwarf_formref_die(dwarf_attr_integrate(parameter, DW_AT_type, &attr), &type) ||
+	    dwarf_peel_type(&type, &type) != 0 ||
+	    !dwarf_formref_die(dwarf_attr_integrate(&type, DW_AT_type, &attr), &type) ||
+	    dwarf_peel_type(&type, &type) != 0)
+		return false;
+	class_name = dwarf_diename(&type);
+	if (!class_name)
+		return false;
+	len = strcspn(class_name, "<");
+	return !strncmp(function, class_name, len) && (!function[len] || function[len] == '<');
 }
 
 static unsigned add_parameters(Dwarf_Die *scope, struct jem_argument *list, unsigned count,
@@ -259,8 +284,12 @@ static void compile_arguments(struct jem_compiler *c, Dwarf_Die *scope, unsigned
 			place = (struct jem_place){ .kind = JEM_PLACE_MISSING,
 						    .missing = JEM_MISSING_OPTIMISED_OUT };
 		name_entry(c, &place);
+		/* what a constructor is about to make is nothing yet, and its pointers lead anywhere */
+		c->is_raw = r->kind == JEM_PLAN_ENTER && r->scope->addr == scope->addr &&
+			    is_made(scope, &list[i].die);
 		jem_variables_slot(c, role, dwarf_diename(&list[i].die), list[i].type,
 				   decl_line(&list[i].die), &place);
+		c->is_raw = false;
 		jem_code_release(c, mark);
 	}
 }

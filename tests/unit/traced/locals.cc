@@ -78,6 +78,10 @@ struct Left : virtual Base {
 	Left(int b, int l) : Base(b), left(next(l))
 	{
 	}
+	int sum() const
+	{
+		return base + next(left);
+	}
 };
 
 struct Both : Left {
@@ -90,6 +94,6 @@ int main()
 {
 	Both both;
 
-	return from_call(1) + counted(2) + by_address(3) + text(4) + array(5) + both.left +
+	return from_call(1) + counted(2) + by_address(3) + text(4) + array(5) + both.sum() +
 	       first_of({ 7, 8, 9 }) + sum_of({ 7, 8, 9 });
 }
