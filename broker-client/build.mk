@@ -33,6 +33,7 @@ libbroker_client_a_SOURCES = \
 	%D%/wire/engine.c %D%/wire/engine.h \
 	%D%/wire/message_codec.c %D%/wire/message_codec.h \
 	%D%/wire/login.c %D%/wire/login.h \
+	%D%/wire/sasl_rest.h \
 	%D%/wire/scram.c %D%/wire/scram.h \
 	%D%/wire/tls.c %D%/wire/tls.h \
 	%D%/wire/url.c %D%/wire/url.h \

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker-client/broker/auth.h"
 
+#include "broker-client/wire/sasl_rest.h"
+
 #include <proton/sasl.h>
-#include <proton/sasl_plugin.h>
 #include <string.h>
 
 enum {
 	USER_MAX = 128
 };
-
-static void ignore_transport(pn_transport_t *transport)
-{
-	(void)transport;
-}
-
-static void ignore_bytes(pn_transport_t *transport, const pn_bytes_t *bytes)
-{
-	(void)transport, (void)bytes;
-}
 
 static const char *list_mechanisms(pn_transport_t *transport)
 {
@@ -41,12 +32,6 @@ static bool init_server(pn_transport_t *transport)
 {
 	pnx_sasl_set_desired_state(transport, SASL_POSTED_MECHANISMS);
 	return true;
-}
-
-static bool init_client(pn_transport_t *transport)
-{
-	(void)transport;
-	return false;
 }
 
 /* RFC 4616: [authzid] NUL authcid NUL passwd. Acting for another user is not offered. */
@@ -142,39 +127,21 @@ static bool process_mechanisms(pn_transport_t *transport, const char *mechanisms
 	return false;
 }
 
-static bool cannot_encrypt(pn_transport_t *transport)
-{
-	(void)transport;
-	return false;
-}
-
-static ssize_t no_size(pn_transport_t *transport)
-{
-	(void)transport;
-	return 0;
-}
-
-static ssize_t no_coding(pn_transport_t *transport, pn_bytes_t in, pn_bytes_t *out)
-{
-	(void)transport, (void)in, (void)out;
-	return 0;
-}
-
 static const pnx_sasl_implementation implementation = {
-	.free = ignore_transport,
+	.free = jem_sasl_ignore,
 	.list_mechanisms = list_mechanisms,
 	.init_server = init_server,
-	.init_client = init_client,
-	.prepare_write = ignore_transport,
+	.init_client = jem_sasl_no,
+	.prepare_write = jem_sasl_ignore,
 	.process_init = process_init,
 	.process_response = process_response,
 	.process_mechanisms = process_mechanisms,
-	.process_challenge = ignore_bytes,
-	.process_outcome = ignore_bytes,
-	.can_encrypt = cannot_encrypt,
-	.max_encrypt_size = no_size,
-	.encode = no_coding,
-	.decode = no_coding,
+	.process_challenge = jem_sasl_ignore_bytes,
+	.process_outcome = jem_sasl_ignore_bytes,
+	.can_encrypt = jem_sasl_no,
+	.max_encrypt_size = jem_sasl_no_size,
+	.encode = jem_sasl_no_coding,
+	.decode = jem_sasl_no_coding,
 };
 
 void jem_auth_setup(pn_transport_t *transport, struct jem_auth *auth)

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker-client/wire/login.h"
 
+#include "broker-client/wire/sasl_rest.h"
+
 #include <proton/sasl.h>
-#include <proton/sasl_plugin.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MECHANISMS "EXTERNAL " JEM_SCRAM_NAME " PLAIN ANONYMOUS"
 
-static void ignore_transport(pn_transport_t *transport)
-{
-}
-
 static const char *list_mechanisms(pn_transport_t *transport)
 {
 	return MECHANISMS;
-}
-
-static bool no_server(pn_transport_t *transport)
-{
-	return false;
 }
 
 static bool init_client(pn_transport_t *transport)
@@ -142,44 +134,25 @@ static void process_outcome(pn_transport_t *transport, const pn_bytes_t *bytes)
 		refuse(transport, "the broker does not know the password that it asks for");
 }
 
-static bool cannot_encrypt(pn_transport_t *transport)
-{
-	return false;
-}
-
-static ssize_t no_size(pn_transport_t *transport)
-{
-	return 0;
-}
-
-static ssize_t no_coding(pn_transport_t *transport, pn_bytes_t in, pn_bytes_t *out)
-{
-	return 0;
-}
-
 static void no_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *bytes)
 {
 }
 
-static void no_response(pn_transport_t *transport, const pn_bytes_t *bytes)
-{
-}
-
 static const pnx_sasl_implementation implementation = {
-	.free = ignore_transport,
+	.free = jem_sasl_ignore,
 	.list_mechanisms = list_mechanisms,
-	.init_server = no_server,
+	.init_server = jem_sasl_no,
 	.init_client = init_client,
-	.prepare_write = ignore_transport,
+	.prepare_write = jem_sasl_ignore,
 	.process_init = no_init,
-	.process_response = no_response,
+	.process_response = jem_sasl_ignore_bytes,
 	.process_mechanisms = process_mechanisms,
 	.process_challenge = process_challenge,
 	.process_outcome = process_outcome,
-	.can_encrypt = cannot_encrypt,
-	.max_encrypt_size = no_size,
-	.encode = no_coding,
-	.decode = no_coding,
+	.can_encrypt = jem_sasl_no,
+	.max_encrypt_size = jem_sasl_no_size,
+	.encode = jem_sasl_no_coding,
+	.decode = jem_sasl_no_coding,
 };
 
 void jem_login_setup(pn_transport_t *transport, struct jem_login *login)

@@ -48,7 +48,7 @@ static uint64_t make_records(struct jem_buf *records, uint64_t first)
 	for (; records->len < JEM_BATCH_TARGET; n++)
 		jem_buf_printf(records,
 			       "%s{\"dt_ns\":%" PRIu64
-			       ",\"file\":\"/data/work/analysis.log\",\"file_id\":\"8:1:1234567\","
+			       ",\"file\":\"/data/job/analysis.log\",\"file_id\":\"8:1:1234567\","
 			       "\"offset\":%" PRIu64 ",\"text\":\"INFO event %" PRIu64
 			       ": 17 tracks, 3 jets, mass 91.1876 GeV, chi2 1.07\"}",
 			       n ? "," : "", n * 3000, (first + n) * 72, first + n);
