@@ -403,16 +403,26 @@ enum jem_severity jem_model_worst(const struct jem_job_model *model)
 	return JEM_SEVERITY_NONE;
 }
 
+/* Batches that the daemon lost after it had numbered them are missing here, too: once is enough. */
+static uint64_t lost_of(const struct jem_model_stream *stream)
+{
+	uint64_t numbered = stream->dropped[JEM_CAUSE_evicted] +
+			    stream->dropped[JEM_CAUSE_rejected] +
+			    stream->dropped[JEM_CAUSE_undelivered];
+	uint64_t lost = stream->missing_records;
+
+	for (int cause = 0; cause < JEM_CAUSE_COUNT; cause++)
+		if (cause != JEM_CAUSE_rate_limited)
+			lost += stream->dropped[cause];
+	return lost - (numbered < stream->missing_records ? numbered : stream->missing_records);
+}
+
 uint64_t jem_model_lost_records(const struct jem_job_model *model)
 {
 	uint64_t lost = 0;
 
-	for (size_t i = 0; i < model->stream_count; i++) {
-		lost += model->streams[i].missing_records;
-		for (int cause = 0; cause < JEM_CAUSE_COUNT; cause++)
-			if (cause != JEM_CAUSE_rate_limited)
-				lost += model->streams[i].dropped[cause];
-	}
+	for (size_t i = 0; i < model->stream_count; i++)
+		lost += lost_of(&model->streams[i]);
 	return lost;
 }
 

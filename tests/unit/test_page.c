@@ -322,6 +322,10 @@ CASE(says_what_is_missing_by_name)
 	CHECK_CONTAINS(page, "5 in 2 batches");
 	CHECK_CONTAINS(page, "7 disk_full");
 	CHECK(!strstr(page, "removed again"));
+	/* Four of the missing were evicted from the daemon's spool, which tells so: they are no more than that. */
+	stream.dropped[JEM_CAUSE_evicted] = 4;
+	CHECK_OK(jem_model_set_stream(model, &stream));
+	CHECK_EQ(jem_model_lost_records(model), 12);
 	stream.removed_batches = 31;
 	stream.removed_records = 4321;
 	CHECK_OK(jem_model_set_stream(model, &stream));
