@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "broker-client/spool/acked.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/batch_message.h"
@@ -28,8 +29,6 @@ static void on_spool_lost(void *arg, const struct jem_frame *frame, enum jem_cau
 
 	if (!lane->cursor || frame->id < lane->cursor)
 		return;
-	if (cause == JEM_CAUSE_unreadable)
-		publisher->unreadable++;
 	jem_head_of_frame(frame, &head);
 	publisher->account.held--;
 	publisher_lose(publisher, &head, cause);
@@ -107,7 +106,8 @@ int disk_open(struct jem_publisher *publisher)
 		return status;
 	jem_buf_init(&publisher->body, 0);
 	for (int i = 0; i < JEM_LANE_COUNT; i++) {
-		uint64_t waiting = jem_spool_waiting(publisher->spool, (enum jem_lane)i, 0);
+		uint64_t waiting =
+			jem_spool_unacked(publisher->spool, (enum jem_lane)i, 0, UINT64_MAX);
 
 		if (!waiting)
 			continue;
@@ -135,10 +135,12 @@ uint64_t disk_put(struct jem_publisher *publisher, const struct jem_batch *batch
 	return id;
 }
 
-/* Batches that damage has taken since `before` were counted, but for those told one by one. */
-static void lose_missing(struct jem_publisher *publisher, enum jem_lane lane, uint64_t missing)
+/* Batches before number `to` that nobody can read, and that the spool could not name. */
+static void lose_missing(struct jem_publisher *publisher, enum jem_lane lane, uint64_t to)
 {
-	missing -= missing < publisher->unreadable ? missing : publisher->unreadable;
+	uint64_t missing =
+		jem_spool_give_up(publisher->spool, lane, publisher->lanes[lane].cursor, to);
+
 	if (!missing)
 		return;
 	publisher->account.held -= missing;
@@ -175,20 +177,20 @@ bool disk_refill(struct jem_publisher *publisher, enum jem_lane which)
 	bool is_any = false;
 
 	for (size_t read = 0; lane->cursor && read < REFILL_BYTES; read += publisher->body.len) {
-		uint64_t before = jem_spool_waiting(publisher->spool, which, lane->cursor);
 		struct jem_frame frame;
-		int status;
+		int status = jem_spool_next(publisher->spool, which, lane->cursor, &frame,
+					    &publisher->body);
 
-		publisher->unreadable = 0;
-		status = jem_spool_next(publisher->spool, which, lane->cursor, &frame,
-					&publisher->body);
+		uint64_t next = status > 0 ? frame.id : jem_spool_end(publisher->spool, which);
+
+		/* So wide a gap is closed only when nothing before it is on its way. */
+		if (next - lane->cursor > JEM_ACKED_WINDOW / 2 && publisher->in_flight_count)
+			break;
+		lose_missing(publisher, which, next);
 		if (status <= 0) {
-			lose_missing(publisher, which, before);
 			lane->cursor = 0;
 			break;
 		}
-		lose_missing(publisher, which,
-			     before - jem_spool_waiting(publisher->spool, which, frame.id));
 		lane->cursor = frame.id + 1;
 		if (lane->cursor >= jem_spool_end(publisher->spool, which))
 			lane->cursor = 0;

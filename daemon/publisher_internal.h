@@ -47,7 +47,6 @@ struct jem_publisher {
 	struct jem_spool *spool;    /* owned, NULL: none */
 	struct jem_err spool_fault; /* why; "": all is well */
 	struct jem_buf body;        /* read from disk */
-	uint64_t unreadable;        /* told by the spool during the read that goes on */
 	uv_timer_t tick;
 	uv_timer_t sync;
 	unsigned open_handles;

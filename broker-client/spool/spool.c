@@ -282,17 +282,31 @@ uint64_t jem_spool_oldest(const struct jem_spool *spool, enum jem_lane lane)
 	return spool->lanes[lane].acked.base;
 }
 
-uint64_t jem_spool_waiting(const struct jem_spool *spool, enum jem_lane lane, uint64_t from)
+uint64_t jem_spool_unacked(const struct jem_spool *spool, enum jem_lane lane, uint64_t from,
+			   uint64_t to)
 {
 	const struct lane *l = &spool->lanes[lane];
-	uint64_t end = l->next_id;
-	uint64_t waiting = 0;
+	uint64_t unacked = 0;
 
 	if (from < l->acked.base)
 		from = l->acked.base;
-	for (; from < end && from - l->acked.base < JEM_ACKED_WINDOW; from++)
-		waiting += !jem_acked_has(&l->acked, from);
-	return from < end ? waiting + end - from : waiting;
+	if (to > l->next_id)
+		to = l->next_id;
+	for (; from < to && from - l->acked.base < JEM_ACKED_WINDOW; from++)
+		unacked += !jem_acked_has(&l->acked, from);
+	return from < to ? unacked + to - from : unacked;
+}
+
+uint64_t jem_spool_give_up(struct jem_spool *spool, enum jem_lane lane, uint64_t from, uint64_t to)
+{
+	struct lane *l = &spool->lanes[lane];
+	uint64_t given_up = 0;
+
+	if (to > l->next_id)
+		to = l->next_id;
+	for (uint64_t id = from > l->acked.base ? from : l->acked.base; id < to; id++)
+		given_up += jem_acked_add(&l->acked, id);
+	return given_up;
 }
 
 const char *jem_spool_dir(const struct jem_spool *spool)

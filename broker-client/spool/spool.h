@@ -67,8 +67,14 @@ void jem_spool_ack(struct jem_spool *spool, enum jem_lane lane, uint64_t id);
 /* The number that the next batch of a lane will have, and of the oldest that is not acked. */
 uint64_t jem_spool_end(const struct jem_spool *spool, enum jem_lane lane);
 uint64_t jem_spool_oldest(const struct jem_spool *spool, enum jem_lane lane);
-/* How many from number `from` on are not acked, counting those that damage has taken. */
-uint64_t jem_spool_waiting(const struct jem_spool *spool, enum jem_lane lane, uint64_t from);
+/* How many of the numbers from `from` to before `to` are not acked, counting what damage has taken. */
+uint64_t jem_spool_unacked(const struct jem_spool *spool, enum jem_lane lane, uint64_t from,
+			   uint64_t to);
+/*
+ * The numbers from `from` to before `to` that are not acked will never be read: damage has taken them. They
+ * hold nothing back from now on. Returns how many there were.
+ */
+uint64_t jem_spool_give_up(struct jem_spool *spool, enum jem_lane lane, uint64_t from, uint64_t to);
 bool jem_spool_is_empty(const struct jem_spool *spool);
 const char *jem_spool_dir(const struct jem_spool *spool);
 

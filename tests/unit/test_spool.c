@@ -397,6 +397,27 @@ CASE(a_damaged_body_is_lost_by_name)
 	jem_spool_close(spool);
 }
 
+/* What damage has taken keeps no segment for ever. */
+CASE(numbers_that_are_given_up_hold_nothing_back)
+{
+	const struct jem_spool_options o = options();
+	struct jem_spool *spool = open_spool(&o);
+	struct stat stat_;
+
+	for (uint64_t seq = 0; seq < 10; seq++)
+		add(spool, JEM_KIND_log, seq);
+	for (uint64_t id = 1; id <= 10; id++)
+		if (id != 4 && id != 5)
+			jem_spool_ack(spool, JEM_LANE_HUMAN, id);
+	CHECK_EQ(jem_spool_unacked(spool, JEM_LANE_HUMAN, 0, UINT64_MAX), 2);
+	CHECK_EQ(jem_spool_unacked(spool, JEM_LANE_HUMAN, 5, 9), 1);
+	CHECK_EQ(jem_spool_give_up(spool, JEM_LANE_HUMAN, 2, UINT64_MAX), 2);
+	CHECK_EQ(jem_spool_give_up(spool, JEM_LANE_HUMAN, 2, UINT64_MAX), 0);
+	CHECK(jem_spool_is_empty(spool));
+	jem_spool_close(spool);
+	CHECK_EQ(stat(folder, &stat_), -1);
+}
+
 CASE(a_damaged_header_is_stepped_over_and_said)
 {
 	const struct jem_spool_options o = options();
@@ -569,4 +590,5 @@ TESTS(T(crc32c_is_castagnolis), T(acked_keeps_what_is_beyond_the_base),
       T(bounds_take_the_fire_hose_first), T(what_was_last_is_known_when_all_has_gone),
       T(old_batches_leave), T(two_processes_do_not_share_one), T(a_folder_of_others_is_refused),
       T(a_damaged_body_is_lost_by_name), T(a_damaged_header_is_stepped_over_and_said),
-      T(no_damage_keeps_it_from_starting), T(a_full_disk_is_said_once_and_tried_again))
+      T(numbers_that_are_given_up_hold_nothing_back), T(no_damage_keeps_it_from_starting),
+      T(a_full_disk_is_said_once_and_tried_again))
