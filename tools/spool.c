@@ -250,6 +250,8 @@ struct sending {
 	uint64_t wait_s;
 	uint64_t out; /* when the timer looked last */
 	uint64_t held;
+	uint64_t refused; /* by the broker, for good */
+	uint64_t damaged;
 	uint64_t progress_ns;
 	const char *path;
 };
@@ -273,12 +275,16 @@ static void on_send_closed(void *arg)
 static void end_sending(struct sending *sending)
 {
 	struct jem_publisher *publisher = sending->publisher;
+	const struct jem_account *account;
 
 	if (!publisher)
 		return;
 	sending->publisher = NULL;
-	sending->out = jem_publisher_account(publisher)->out;
-	sending->held = jem_publisher_account(publisher)->held;
+	account = jem_publisher_account(publisher);
+	sending->out = account->out;
+	sending->held = account->held;
+	sending->refused = account->dropped[JEM_CAUSE_rejected];
+	sending->damaged = jem_account_dropped(account) - sending->refused;
 	jem_publisher_close(publisher, CLOSE_MS, on_send_closed);
 }
 
@@ -381,8 +387,15 @@ static int send_spool(const struct jem_tool_args *args, const char *path)
 	watch(&sending);
 	uv_run(&sending.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&sending.loop);
-	printf("%s: %" PRIu64 " batches sent, %" PRIu64 " left\n", path, sending.out, sending.held);
-	return sending.held ? EX_UNAVAILABLE : EXIT_SUCCESS;
+	printf("%s: %" PRIu64 " batches sent, %" PRIu64 " left", path, sending.out, sending.held);
+	if (sending.refused)
+		printf(", %" PRIu64 " refused by the broker", sending.refused);
+	if (sending.damaged)
+		printf(", %" PRIu64 " damaged", sending.damaged);
+	putchar('\n');
+	if (sending.held)
+		return EX_UNAVAILABLE;
+	return sending.refused || sending.damaged ? EXIT_DAMAGED : EXIT_SUCCESS;
 }
 
 /* The folder around the spools goes with the last of them. */

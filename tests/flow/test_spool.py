@@ -67,6 +67,48 @@ def sends_what_is_left_next_time(folder):
     check(not re.search(" 0 left", said(done)), f"something is left: {said(done)}")
 
 
+def fill_spool(folder):
+    jem("run", "--job", "job", "--set", "identity.site=site", "--set", "identity.user=user",
+        "--set", "identity.node=node", "--set", "run.drain=0.5", "--set", f"spool.dir={folder}/s",
+        "--broker", "unix:/nowhere", "--", "true", cwd=folder)
+
+
+@case
+def damage_costs_what_is_damaged_and_keeps_nothing_back(folder):
+    """A frame's header and another's body are changed: all others arrive, and the spool goes."""
+    fill_spool(folder)
+    place = os.path.join(folder, "s", "broker")
+    [name] = [n for n in os.listdir(place) if n.startswith("human-") and n.endswith(".seg")]
+    with open(os.path.join(place, name), "r+b") as segment:
+        whole = segment.read()
+        frames = [m.start() for m in re.finditer(b"JFRM", whole)]
+        for at in (frames[2] + 20, frames[4] + 70):
+            segment.seek(at)
+            segment.write(bytes([whole[at] ^ 0xff]))
+    check_equal(jem("spool", "check", f"{folder}/s").returncode, 1, "exit status of check")
+    collector = Collector(folder).start()
+    sent = jem("spool", "send", "--broker", collector.url, f"{folder}/s")
+    collector.finish()
+    check_equal(sent.returncode, 1, f"exit status of send: {said(sent)}")
+    check_in(f"{len(frames) - 2} batches sent, 0 left, 2 damaged", said(sent), "what send says")
+    check_in("1 batches of the human lane are lost by damage", said(sent), "what send says")
+    check(not os.path.exists(f"{folder}/s"), "the spool goes")
+
+
+@case
+def what_a_broker_refuses_is_kept_and_counted(folder):
+    """The collector of another job takes none of it."""
+    fill_spool(folder)
+    collector = Collector(folder, job="other").start()
+    sent = jem("spool", "send", "--broker", collector.url, f"{folder}/s")
+    collector.finish()
+    check_equal(sent.returncode, 1, f"exit status of send: {said(sent)}")
+    found = re.search(r"0 batches sent, 0 left, (\d+) refused by the broker", said(sent))
+    check(found, f"what send says: {said(sent)}")
+    kept = [n for n in os.listdir(f"{folder}/s/broker") if n.startswith("rejected-")]
+    check_equal(len(kept), int(found[1]), "files of refused batches")
+
+
 @case
 def a_spool_that_is_in_use_is_not_sent(folder):
     jem("run", "--set", "run.drain=0.5", "--set", f"spool.dir={folder}/s", "--broker",
